@@ -1,0 +1,37 @@
+"""
+The asyncio client for Tencent CloudBase Auth v2.
+
+Start with `AuthClient`; sign in; make a `TokenSession` of the tokens; call `session.user.me()`.
+"""
+
+from cloudbase_auth_async import errors, models
+from cloudbase_auth_async._tokens import TokenPair
+from cloudbase_auth_async._version import __version__
+from cloudbase_auth_async.client import AuthClient
+from cloudbase_auth_async.errors import (
+    ApiError,
+    CloudBaseAuthError,
+    ConfigurationError,
+    DecodeError,
+    SessionError,
+    TransportError,
+)
+from cloudbase_auth_async.models import Introspection, UserProfile
+from cloudbase_auth_async.session import TokenSession
+
+__all__ = [
+    "ApiError",
+    "AuthClient",
+    "CloudBaseAuthError",
+    "ConfigurationError",
+    "DecodeError",
+    "Introspection",
+    "SessionError",
+    "TokenPair",
+    "TokenSession",
+    "TransportError",
+    "UserProfile",
+    "__version__",
+    "errors",
+    "models",
+]

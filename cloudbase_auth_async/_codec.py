@@ -1,0 +1,242 @@
+"""
+Bytes to values, strictly: a wrong type is an error that names its place, never its value.
+
+`decode` turns a parsed JSON document into one of our models. Nothing is coerced: `"7200"` is not
+a number and `1` is not a boolean. Fields a model does not know are kept in its `extra`. A null
+counts as absent, as services written in Go mean it.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any, TypeVar, cast, get_args, get_origin
+
+import attrs
+import cattrs
+from cattrs.cols import list_structure_factory
+from cattrs.gen import make_dict_structure_fn, override
+
+from cloudbase_auth_async import models
+from cloudbase_auth_async._tokens import TokenPair
+
+T = TypeVar("T")
+
+_WORDS: dict[type, str] = {str: "a string", int: "an integer", bool: "true or false"}
+# Fields of our own making: the wire cannot set them, a field of that name there is "extra".
+_OURS: dict[type, frozenset[str]] = {TokenPair: frozenset({"expires_at", "started"})}
+
+
+@attrs.frozen(kw_only=True)
+class ProviderList:
+    """The envelope of `providers.list`; no caller sees it."""
+
+    data: tuple[models.LinkedProvider, ...] = ()
+    extra: Mapping[str, Any] = attrs.field(factory=dict[str, Any])
+
+
+class Malformed(Exception):
+    """
+    The answer is not what it should be.
+
+    Attributes:
+        path: where, such as `"$.groups[0].id"`.
+        expected: what should be there, in words.
+    """
+
+    def __init__(self, path: str, expected: str) -> None:
+        super().__init__(path, expected)
+        self.path = path
+        self.expected = expected
+
+
+class _Wrong(ValueError):
+    """A value of the wrong type; where it stands is found on the second pass."""
+
+    def __init__(self, expected: str) -> None:
+        super().__init__(expected)
+        self.expected = expected
+
+
+def parse(body: bytes) -> Any:
+    """
+    Parse JSON.
+
+    Raises:
+        Malformed: it is no JSON, nests too deeply, or holds NaN or a monstrous number.
+    """
+    try:
+        return json.loads(body, parse_constant=_no_constant)
+    except (ValueError, RecursionError):
+        pass  # raised below, where the parser's own error, which holds the text, is no context
+    raise Malformed("$", "JSON")
+
+
+def _no_constant(_: str) -> Any:
+    raise ValueError
+
+
+def decode(document: Any, kind: type[T]) -> T:
+    """
+    Turn a parsed document into a model.
+
+    Raises:
+        Malformed: with the path of the first thing that is wrong.
+    """
+    try:
+        return _QUICK.structure(document, kind)
+    except (ValueError, KeyError):
+        pass
+    # Again, by the converter that keeps track of where it is: too slow for answers that are fine.
+    path, expected = "", "something else"
+    try:
+        return _TRACKING.structure(document, kind)
+    except (ValueError, KeyError, cattrs.BaseValidationError) as failure:
+        path, expected = _locate(failure)
+    raise Malformed("$" + path, expected)
+
+
+def salvaged(document: Any) -> TokenPair | None:
+    """
+    Save the tokens out of an answer that `decode` refuses.
+
+    A refresh has spent the old token by the time its answer is read: a wrong type in `scope`
+    must not cost the user the session.
+    """
+    if type(document) is not dict:
+        return None
+    fields = cast("dict[str, Any]", document)
+    texts = {name: v for name in _TOKEN_TEXTS if isinstance(v := fields.get(name), str) and v}
+    if "access_token" not in texts:
+        return None
+    return TokenPair(
+        access_token=texts["access_token"],
+        refresh_token=texts.get("refresh_token"),
+        sub=texts.get("sub"),
+        scope=texts.get("scope"),
+    )
+
+
+_TOKEN_TEXTS = ("access_token", "refresh_token", "sub", "scope")
+
+
+def _locate(failure: BaseException) -> tuple[str, str]:
+    """Follow the first of the nested failures down to its place."""
+    path = ""
+    while isinstance(failure, cattrs.BaseValidationError):
+        failure = failure.exceptions[0]
+        for note in getattr(failure, "__notes__", ()):
+            if isinstance(note, cattrs.IterableValidationNote):
+                path += f"[{note.index}]"
+            elif isinstance(note, cattrs.AttributeValidationNote):
+                path += f".{note.name}"
+    return path, failure.expected if isinstance(failure, _Wrong) else "a value"
+
+
+def _strict(kind: type) -> Callable[[Any, Any], Any]:
+    def exactly(value: Any, _: Any) -> Any:
+        # `type is`: to isinstance, True would be a good integer.
+        if type(value) is not kind:
+            raise _Wrong(_WORDS[kind])
+        return value
+
+    return exactly
+
+
+def _moment(value: Any, _: Any) -> datetime:
+    try:
+        moment = datetime.fromisoformat(value)
+    except (TypeError, ValueError):
+        raise _Wrong("an RFC 3339 time") from None
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+
+
+def _mapping(value: Any, _: Any) -> Mapping[str, Any]:
+    if type(value) is not dict:
+        raise _Wrong("an object")
+    return cast("dict[str, Any]", value)
+
+
+def _tuples(kind: Any, converter: cattrs.Converter) -> Callable[[Any, Any], Any]:
+    items: Any = list.__class_getitem__(get_args(kind)[0])
+    structure = list_structure_factory(items, converter)
+
+    def listed(value: Any, _: Any) -> Any:
+        # Without the check a string would be taken apart into its letters.
+        if type(value) is not list:
+            raise _Wrong("a list")
+        return tuple(structure(value, items))
+
+    return listed
+
+
+def _models(kind: Any, converter: cattrs.Converter) -> Callable[[Any, Any], Any]:
+    ours = _OURS.get(kind, frozenset[str]())
+    known = {field.name for field in attrs.fields(kind)} - ours - {"extra"}
+    omitted: dict[str, Any] = {name: override(omit=True) for name in ours}
+    structure: Any = make_dict_structure_fn(kind, converter, **omitted)
+    tidy = _TIDY.get(kind)
+
+    def modelled(value: Any, _: Any) -> Any:
+        if tidy is not None:
+            value = tidy(value)
+        sent = _mapping(value, None)
+        fields = {k: v for k, v in sent.items() if k in known and v is not None}
+        extra = {k: v for k, v in sent.items() if k not in known}
+        if extra:
+            fields["extra"] = extra
+        return structure(fields, kind)
+
+    return modelled
+
+
+def _tidy_profile(value: Any) -> Any:
+    """Older answers call the subject `user_id`."""
+    sent = _mapping(value, None)
+    return sent if sent.get("sub") is not None else {**sent, "sub": sent.get("user_id")}
+
+
+def _tidy_group(value: Any) -> Any:
+    """Some answers list groups by name alone."""
+    return {"id": value} if isinstance(value, str) else value
+
+
+def _tidy_providers(value: object) -> object:
+    """The primary contract says "list": it may come without an envelope."""
+    return {"data": cast("Any", value)} if isinstance(value, list) else value
+
+
+def _tidy_introspection(value: Any) -> Any:
+    """The documented contract has no `active`: it answers `{}` for a dead token."""
+    sent = _mapping(value, None)
+    if sent.get("active") is not None:
+        return sent
+    named = sent.get("sub") is not None or sent.get("client_id") is not None
+    return {**sent, "active": named}
+
+
+_TIDY: dict[type, Callable[[Any], Any]] = {
+    ProviderList: _tidy_providers,
+    models.Introspection: _tidy_introspection,
+    models.UserGroup: _tidy_group,
+    models.UserProfile: _tidy_profile,
+}
+
+
+def _is(origin: Any) -> Callable[[Any], bool]:
+    return lambda kind: get_origin(kind) is origin
+
+
+def _converter(*, tracking: bool) -> cattrs.Converter:
+    converter = cattrs.Converter(detailed_validation=tracking)
+    for kind in _WORDS:
+        converter.register_structure_hook(kind, _strict(kind))
+    converter.register_structure_hook(datetime, _moment)
+    converter.register_structure_hook_func(_is(Mapping), _mapping)
+    factories: Any = converter.register_structure_hook_factory
+    factories(_is(tuple), _tuples)
+    factories(attrs.has, _models)
+    return converter
+
+
+_QUICK = _converter(tracking=False)
+_TRACKING = _converter(tracking=True)

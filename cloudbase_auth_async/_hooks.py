@@ -1,0 +1,67 @@
+"""
+Telling the outside that a session's tokens changed: later, in order, and at its own risk.
+
+A hook runs after the commit, in a task of its own and under no lock, so it may call the session
+back, take its time, or fail, and no refresh notices.
+"""
+
+import asyncio
+import inspect
+from collections import deque
+from collections.abc import Awaitable, Callable
+
+from cloudbase_auth_async._background import Background
+from cloudbase_auth_async._tokens import TokenPair
+
+Hook = Callable[[TokenPair | None], Awaitable[None] | None]
+
+
+class Announcer:
+    """The hooks of one session and what they have yet to be told."""
+
+    __slots__ = ("_background", "_hooks", "_news", "_pumping")
+
+    def __init__(self, background: Background) -> None:
+        self._background = background
+        self._hooks: list[Hook] = []
+        self._news: deque[TokenPair | None] = deque()
+        self._pumping = False
+
+    def add(self, hook: Hook) -> Callable[[], None]:
+        """Add a hook; return a function that takes it away again."""
+        self._hooks.append(hook)
+
+        def remove() -> None:
+            if hook in self._hooks:
+                self._hooks.remove(hook)
+
+        return remove
+
+    def tell(self, tokens: TokenPair | None) -> None:
+        """Queue a change; a single task delivers, so that nobody stores an old pair last."""
+        if not self._hooks or self._background.closed:
+            return
+        self._news.append(tokens)
+        if not self._pumping:
+            self._pumping = True
+            self._background.spawn(self._pump(), name="cloudbase-auth hooks")
+
+    async def _pump(self) -> None:
+        try:
+            while self._news:
+                tokens = self._news.popleft()
+                for hook in tuple(self._hooks):
+                    await self._run(hook, tokens)
+        finally:
+            self._pumping = False
+
+    @staticmethod
+    async def _run(hook: Hook, tokens: TokenPair | None) -> None:
+        try:
+            done = hook(tokens)
+            if inspect.isawaitable(done):
+                await done
+        except Exception as failure:  # noqa: BLE001 - somebody else's code; its error is handed on
+            asyncio.get_running_loop().call_exception_handler(
+                {"message": "an on_change hook failed", "exception": failure}
+            )

@@ -1,0 +1,80 @@
+"""
+Which contract a service speaks, decided without asking it more than it takes.
+
+| the call | first form | the next form follows when |
+| --- | --- | --- |
+| anonymous sign-in, third-party accounts | primary path | no such route (404, 405) |
+| introspect, revoke, with a secret | Basic and `token` | the client is refused (401, 403), \
+or an introspection says "inactive" and that form has not proved itself yet |
+| introspect, revoke, without a secret | the token as bearer | never |
+| send a code without `target` | no such field | `invalid_argument` |
+
+What worked is remembered for each feature, in the client. Nothing here does I/O.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from cloudbase_auth_async._call import Auth, Call, Dialect, Form, Turn
+from cloudbase_auth_async.config import DialectName
+from cloudbase_auth_async.errors import ApiError, ConfigurationError
+
+_NO_ROUTE = (404, 405)
+_CLIENT_REFUSED = (401, 403)
+
+
+def candidates(
+    call: Call[Any], *, pinned: DialectName, has_secret: bool, spoken: Dialect | None
+) -> Sequence[Form]:
+    """
+    Choose the forms to try, in order.
+
+    Args:
+        call: what is asked.
+        pinned: the dialect the client was told to speak.
+        has_secret: whether there is a client secret.
+        spoken: what this service is known to speak for this feature; None if not known.
+
+    Raises:
+        ConfigurationError: the pinned dialect has a form only for clients with a secret.
+    """
+    if len(call.forms) == 1:
+        return call.forms
+    wanted = None if pinned == "auto" else Dialect(pinned)
+    forms = [
+        form
+        for form in call.forms
+        if (wanted is None or form.dialect is wanted)
+        and (has_secret or form.auth is not Auth.CLIENT_SECRET)
+    ]
+    if not forms:
+        raise ConfigurationError("client_secret", f"is needed for {call.operation}")
+    known = [form for form in forms if form.dialect is spoken]
+    return known or forms
+
+
+def moves_on(turn: Turn, error: ApiError) -> bool:
+    """Tell whether a refusal is about the form of a call rather than about what it asks."""
+    match turn:
+        case Turn.NEVER:
+            return False
+        case Turn.NO_ROUTE:
+            return error.status in _NO_ROUTE
+        case Turn.CLIENT_REFUSED:
+            return error.status in _CLIENT_REFUSED
+        case Turn.INVALID_ARGUMENT:
+            return error.error == "invalid_argument"
+
+
+def told(turn: Turn, refusals: Sequence[ApiError]) -> ApiError:
+    """
+    Choose which refusal the caller sees when every form was refused.
+
+    Refused clients see what was said of their credentials. Otherwise the last form's refusal is
+    the one about the matter itself, unless it is a bare 404 and an earlier one had a name.
+    """
+    if turn is Turn.CLIENT_REFUSED:
+        return refusals[0]
+    if refusals[-1].error is None:
+        return next((r for r in refusals if r.error is not None), refusals[-1])
+    return refusals[-1]

@@ -1,0 +1,298 @@
+"""
+The base caller: gets a call answered in nobody's name, or in that of a bearer it is handed.
+
+A call goes through here as: forms to try (`_negotiate`) → a request → the transport → success
+or refusal (`_verdict`) → again or not (`_retry`) → a model (`_codec`). It keeps no tokens.
+"""
+
+import base64
+import json
+import logging
+import random
+import uuid
+from collections.abc import Iterator, Mapping
+from typing import Any, TypeVar, cast
+from urllib.parse import quote, urlencode
+
+import attrs
+
+from cloudbase_auth_async import _negotiate, _retry
+from cloudbase_auth_async._call import Auth, Call, Dialect, Form, Request, Response
+from cloudbase_auth_async._clock import Clock
+from cloudbase_auth_async._codec import Malformed, decode, salvaged
+from cloudbase_auth_async._lifetime import ServerTime
+from cloudbase_auth_async._tokens import TokenPair, described
+from cloudbase_auth_async._transport import Transport
+from cloudbase_auth_async._verdict import judged
+from cloudbase_auth_async.config import Settings
+from cloudbase_auth_async.errors import ApiError, DecodeError, RequestTimedOut, TransportError
+
+T = TypeVar("T")
+
+log = logging.getLogger("cloudbase_auth_async")
+
+# Body, query and path fields whose values must not come back in an error's text.
+_SECRET_FIELDS = frozenset(
+    {
+        "anonymous_token",
+        "new_password",
+        "old_password",
+        "password",
+        "provider_token",
+        "refresh_token",
+        "sudo_token",
+        "token",
+        "verification_code",
+        "verification_id",
+        "verification_token",
+    }
+)
+_SHORTEST_SECRET = 3
+
+
+@attrs.frozen
+class _Answered:
+    """One form's outcome: a document or the service's refusal."""
+
+    response: Response
+    document: Any = attrs.field(repr=False)
+    refusal: ApiError | None
+    request_id: str
+    started: float
+
+
+class BaseCaller:
+    """
+    Answers calls; see the module's first lines.
+
+    Attributes:
+        settings: of the client.
+        clock: ours.
+        server_time: the service's clock, as far as its answers told.
+    """
+
+    def __init__(
+        self, settings: Settings, transport: Transport, clock: Clock, *, user_agent: str
+    ) -> None:
+        self.settings = settings
+        self.clock = clock
+        self.server_time = ServerTime(clock)
+        self.jitter = random.Random()  # noqa: S311 - spreads retries, guards nothing
+        self._transport = transport
+        self._user_agent = user_agent
+        self._budget = _retry.Budget()
+        self._spoken: dict[str, Dialect] = {}
+        self._basic = None
+        # The documented contract has no client secret.
+        if settings.client_secret is not None and settings.dialect != "documented":
+            pair = f"{settings.client_id}:{settings.client_secret}"
+            self._basic = "Basic " + base64.b64encode(pair.encode()).decode()
+
+    async def call(self, call: Call[T]) -> T:
+        """Answer a call that needs no user."""
+        return await self.ask(call, bearer=None)
+
+    async def ask(self, call: Call[T], *, bearer: str | None) -> T:
+        """
+        Answer a call, in the form this service understands.
+
+        Args:
+            call: what is asked.
+            bearer: the access token for `Auth.USER`.
+
+        Raises:
+            ApiError: the service refused.
+            TransportError: no answer came in time.
+            DecodeError: the answer is not what the call answers.
+        """
+        deadline = self.clock.monotonic() + self.settings.timeout
+        forms = _negotiate.candidates(
+            call,
+            pinned=self.settings.dialect,
+            has_secret=self._basic is not None,
+            spoken=self._spoken.get(call.feature or ""),
+        )
+        refusals: list[ApiError] = []
+        doubtful: T | None = None
+        for form in forms:
+            answered = await self._attempts(call, form, bearer=bearer, deadline=deadline)
+            if answered.refusal is None:
+                answer = self._decoded(call, answered)
+                if call.conclusive is None or call.conclusive(answer):
+                    self._learn(call, form)
+                    return answer
+                doubtful = answer
+            elif doubtful is not None or _negotiate.moves_on(call.turn, answered.refusal):
+                refusals.append(answered.refusal)
+            else:
+                raise answered.refusal
+        if doubtful is not None:
+            return doubtful
+        raise _negotiate.told(call.turn, refusals)
+
+    def _learn(self, call: Call[Any], form: Form) -> None:
+        if call.feature is not None and len(call.forms) > 1:
+            self._spoken[call.feature] = form.dialect
+
+    async def _attempts(
+        self, call: Call[Any], form: Form, *, bearer: str | None, deadline: float
+    ) -> _Answered:
+        """Send one form until it is answered or may not be sent again."""
+        attempt = 0
+        while True:
+            attempt += 1
+            outcome = await self._once(call, form, bearer=bearer, deadline=deadline)
+            failure = outcome if isinstance(outcome, TransportError) else outcome.refusal
+            if failure is not None and self._again(call, failure, attempt):
+                wait = _retry.pause(failure, attempt=attempt, jitter=self.jitter)
+                if wait < deadline - self.clock.monotonic() and self._budget.take():
+                    await self.clock.sleep(wait)
+                    continue
+            if isinstance(outcome, TransportError):
+                raise outcome
+            if failure is None:
+                self._budget.earn()
+            return outcome
+
+    @staticmethod
+    def _again(call: Call[Any], failure: TransportError | ApiError, attempt: int) -> bool:
+        return attempt < _retry.MOST_ATTEMPTS and _retry.may_repeat(
+            failure, repeatable=call.repeatable
+        )
+
+    async def _once(
+        self, call: Call[Any], form: Form, *, bearer: str | None, deadline: float
+    ) -> _Answered | TransportError:
+        """Send one form once. A transport error is returned: whether it is raised comes later."""
+        request = self._request(call, form, bearer=bearer)
+        started = self.clock.monotonic()
+        if started >= deadline:
+            return RequestTimedOut(
+                "the time ran out",
+                operation=call.operation,
+                request_id=request.request_id,
+                may_have_reached_server=False,
+            )
+        try:
+            response = await self._transport.send(request, timeout=deadline - started)
+        except TransportError as failure:
+            self._log(request, type(failure).__name__, started)
+            return failure
+        self._log(request, response.status, started)
+        self.server_time.heard(
+            response.headers.get("date"), began=started, ended=self.clock.monotonic()
+        )
+        try:
+            document, refusal = judged(
+                response,
+                operation=call.operation,
+                request_id=request.request_id,
+                renamed=call.renamed,
+                server_now=self.server_time.now(),
+                secrets=self._secrets(form, bearer),
+            )
+        except Malformed as trouble:
+            malformed = trouble
+        else:
+            return _Answered(response, document, refusal, request.request_id, started)
+        raise _decode_error(call, malformed, response.status, request.request_id)
+
+    def _log(self, request: Request, outcome: int | str, started: float) -> None:
+        log.debug(
+            "%s %s %s: %s in %.0f ms [request %s]",
+            request.operation,
+            request.method,
+            request.route,
+            outcome,
+            (self.clock.monotonic() - started) * 1000,
+            request.request_id,
+        )
+
+    def _decoded(self, call: Call[T], answered: _Answered) -> T:
+        if call.answer is None:
+            return cast("T", None)
+        try:
+            return self._dated(decode(answered.document, call.answer), answered.started)
+        except Malformed as malformed:
+            trouble = malformed
+            rescued = salvaged(answered.document) if call.salvage else None
+        if rescued is None:
+            raise _decode_error(call, trouble, answered.response.status, answered.request_id)
+        log.warning("%s: %s in the answer was left out", call.operation, trouble.path)
+        return self._dated(cast("T", rescued), answered.started)
+
+    def _dated(self, answer: T, started: float) -> T:
+        """Note in a token pair when it was asked for: its life is counted from there."""
+        if not isinstance(answer, TokenPair):
+            return answer
+        server_started = self.server_time.now() - (self.clock.monotonic() - started)
+        dated = attrs.evolve(cast("TokenPair", answer), started=started)
+        return cast("T", described(dated, server_now=server_started))
+
+    def _request(self, call: Call[Any], form: Form, *, bearer: str | None) -> Request:
+        request_id = str(uuid.uuid4())
+        headers = {
+            "Accept": "application/json",
+            "Accept-Encoding": "gzip, deflate",
+            "User-Agent": self._user_agent,
+            "x-request-id": request_id,
+        }
+        query = {name: value for name, value in form.query.items() if value is not None}
+        if form.device:
+            headers["x-device-id"] = self.settings.device_id
+        if form.auth is Auth.USER:
+            headers["Authorization"] = f"Bearer {bearer}"
+        elif form.auth is Auth.SUBJECT:
+            headers["Authorization"] = f"Bearer {form.subject}"
+        elif self._basic is not None:
+            headers["Authorization"] = self._basic
+        else:
+            query["client_id"] = self.settings.client_id
+        body = None
+        if form.body is not None:
+            headers["Content-Type"] = "application/json"
+            body = _encoded(form.body)
+        return Request(
+            operation=call.operation,
+            method=form.method,
+            route=form.route,
+            request_id=request_id,
+            fresh_connection=call.fresh_connection,
+            url=self.settings.base_url + _path(form) + _query(query),
+            headers=headers,
+            body=body,
+        )
+
+    def _secrets(self, form: Form, bearer: str | None) -> Iterator[str]:
+        """List what an error's text must not repeat, also as it stands in a URL."""
+        named = [form.body or {}, form.query, form.parts]
+        values = [v for fields in named for k, v in fields.items() if k in _SECRET_FIELDS]
+        for value in (*values, bearer, form.subject, self.settings.client_secret, self._basic):
+            if isinstance(value, str) and len(value) >= _SHORTEST_SECRET:
+                yield value
+                yield quote(value, safe="")
+
+
+def _path(form: Form) -> str:
+    return form.route.format_map({name: quote(part, safe="") for name, part in form.parts.items()})
+
+
+def _query(query: Mapping[str, str]) -> str:
+    return "?" + urlencode(query, quote_via=quote) if query else ""
+
+
+def _encoded(body: Mapping[str, Any]) -> bytes:
+    present = {name: value for name, value in body.items() if value is not None}
+    return json.dumps(present).encode()
+
+
+def _decode_error(
+    call: Call[Any], malformed: Malformed, status: int, request_id: str
+) -> DecodeError:
+    return DecodeError(
+        operation=call.operation,
+        path=malformed.path,
+        expected=malformed.expected,
+        status=status,
+        request_id=request_id,
+    )

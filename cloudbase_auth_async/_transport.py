@@ -1,0 +1,305 @@
+"""
+Bytes over HTTP with aiohttp: the only module of the library that imports it.
+
+A transport sends one `Request` once and returns one `Response`, or raises a `TransportError`
+that says whether the request may have reached the service. It knows nothing of tokens, JSON or
+retries.
+"""
+
+import asyncio
+import zlib
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol
+
+import aiohttp
+import attrs
+from yarl import URL
+
+from cloudbase_auth_async._call import Request, Response
+from cloudbase_auth_async.config import Settings, is_loopback
+from cloudbase_auth_async.errors import (
+    AnswerTooLarge,
+    ClientClosed,
+    ConfigurationError,
+    ConnectFailed,
+    ConnectionLost,
+    RequestTimedOut,
+    TransportError,
+)
+
+ClientHandler = Callable[[aiohttp.ClientRequest], Awaitable[aiohttp.ClientResponse]]
+ClientMiddleware = Callable[
+    [aiohttp.ClientRequest, ClientHandler], Awaitable[aiohttp.ClientResponse]
+]
+
+
+class Transport(Protocol):
+    """One request out, one response in."""
+
+    async def send(self, request: Request, *, timeout: float) -> Response:  # noqa: ASYNC109 - enforced by the transport itself
+        """
+        Send once.
+
+        Args:
+            request: what to send.
+            timeout: seconds for everything, from waiting for a connection to the last byte.
+
+        Raises:
+            TransportError: no whole answer came.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Close what this transport opened."""
+        ...
+
+
+class _Hidden(Exception):
+    """
+    Carries a connection error past aiohttp.
+
+    aiohttp sends a PUT or DELETE a second time, unasked, when a kept-alive connection turns out
+    to be dead. It does so on its own exceptions only: deleting a user twice is ours to decide.
+    """
+
+
+class _Body(aiohttp.BytesPayload):
+    """
+    A body that knows whether its first byte was handed to a connection.
+
+    aiohttp writes the head together with the first piece of the body, so as long as this was
+    not asked for its bytes, nothing has left. Tracing hooks tell the same, but they cannot be
+    put on a session that somebody else made.
+    """
+
+    left = False
+
+    async def write(self, writer: Any) -> None:
+        self.left = True
+        await super().write(writer)
+
+    async def write_with_length(self, writer: Any, content_length: int | None) -> None:
+        self.left = True
+        await super().write_with_length(writer, content_length)
+
+
+@attrs.define
+class _Attempt:
+    """
+    One sending, watched from inside aiohttp.
+
+    Attributes:
+        request: what is sent.
+        body: its payload; None for a request without one.
+        began: whether the middleware ran at all.
+    """
+
+    request: Request
+    body: _Body | None
+
+    async def middleware(
+        self,
+        wire: aiohttp.ClientRequest,
+        handler: ClientHandler,
+    ) -> aiohttp.ClientResponse:
+        # A borrowed session may add its own defaults. A user's bearer or cookies on a sign-in
+        # are refused by the gateway, and would tell one user's secrets in another's call.
+        if "Authorization" not in self.request.headers:
+            wire.headers.popall("Authorization", None)
+        wire.headers.popall("Cookie", None)
+        try:
+            return await handler(wire)
+        except aiohttp.ClientConnectorError:
+            raise
+        except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as failure:
+            raise _Hidden from failure
+
+    def error(self, failure: BaseException) -> TransportError:
+        """Translate what aiohttp raised, keeping none of it: it holds headers and URLs."""
+        never_left = isinstance(
+            failure,
+            aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError,
+        ) or (self.body is not None and not self.body.left)
+        kind, problem = _kind(failure, never_left=never_left)
+        return kind(
+            problem,
+            operation=self.request.operation,
+            request_id=self.request.request_id,
+            may_have_reached_server=not never_left,
+        )
+
+    def too_large(self) -> TransportError:
+        return AnswerTooLarge(
+            "the answer is too large",
+            operation=self.request.operation,
+            request_id=self.request.request_id,
+            may_have_reached_server=True,
+        )
+
+
+def _kind(failure: BaseException, *, never_left: bool) -> tuple[type[TransportError], str]:
+    if isinstance(failure, asyncio.TimeoutError):
+        return RequestTimedOut, "the time ran out"
+    if never_left:
+        return ConnectFailed, "no connection could be made"
+    if isinstance(failure, aiohttp.ClientResponseError | zlib.error):
+        return ConnectionLost, "the answer is not HTTP"
+    return ConnectionLost, "the connection broke"
+
+
+class AiohttpTransport:
+    """
+    A pooled aiohttp session, owned or borrowed.
+
+    What is owned is opened at the first call, inside the running loop, keeps no cookies and is
+    closed by `aclose`. A borrowed session is never closed, and its middlewares are not applied:
+    the bearer middleware of a `TokenSession` would wait for the very refresh it is sending.
+    """
+
+    def __init__(self, settings: Settings, *, http: aiohttp.ClientSession | None) -> None:
+        if http is not None and http.auth is not None:
+            raise ConfigurationError("http", "must not have an `auth` of its own")
+        self._settings = settings
+        self._borrowed = http
+        self._pooled: aiohttp.ClientSession | None = None
+        self._single: aiohttp.ClientSession | None = None
+        self._closed = False
+
+    async def send(self, request: Request, *, timeout: float) -> Response:  # noqa: ASYNC109
+        """Send once; see `Transport.send`."""
+        http = self._session(fresh=request.fresh_connection)
+        body = None if request.body is None else _Body(request.body)
+        attempt = _Attempt(request, body)
+        try:
+            async with http.request(
+                request.method,
+                URL(request.url, encoded=True),  # quoted by the pipeline, once
+                data=body,
+                headers=request.headers,
+                allow_redirects=False,
+                raise_for_status=False,
+                auto_decompress=False,
+                middlewares=(attempt.middleware,),
+                timeout=aiohttp.ClientTimeout(
+                    total=timeout, sock_connect=self._settings.connect_timeout
+                ),
+            ) as answer:
+                packed = await self._read(answer)
+                headers = {name.lower(): value for name, value in answer.headers.items()}
+                status = answer.status
+        except (aiohttp.ClientError, _Hidden, OSError) as failure:  # a TimeoutError is an OSError
+            error = attempt.error(failure)
+        else:
+            unpacked = self._unpack(packed, headers.get("content-encoding"))
+            if isinstance(unpacked, bytes):
+                return Response(status=status, headers=headers, body=unpacked)
+            error = attempt.too_large() if unpacked is None else attempt.error(unpacked)
+        # Raised out here, the error has no context: aiohttp's own holds the request's headers.
+        raise error
+
+    async def aclose(self) -> None:
+        """Close what was opened here; a borrowed session stays open."""
+        self._closed = True
+        for http in (self._pooled, self._single):
+            if http is not None:
+                await http.close()
+
+    def _session(self, *, fresh: bool) -> aiohttp.ClientSession:
+        if self._closed:
+            raise ClientClosed("the client is closed")
+        if self._borrowed is not None:
+            if self._borrowed.closed:
+                raise ClientClosed("the borrowed aiohttp session is closed")
+            return self._borrowed
+        # A kept-alive connection may be closed by the service just as a request goes out on it,
+        # and then nobody knows whether a refresh token was spent: spends get their own.
+        if fresh:
+            if self._single is None:
+                self._single = _open(aiohttp.TCPConnector(force_close=True))
+            return self._single
+        if self._pooled is None:
+            self._pooled = _open(aiohttp.TCPConnector())
+        return self._pooled
+
+    async def _read(self, answer: aiohttp.ClientResponse) -> bytes | None:
+        """Read at most one byte more than is allowed; None if there is more."""
+        pieces: list[bytes] = []
+        room = self._settings.max_answer_bytes
+        async for piece in answer.content.iter_any():
+            room -= len(piece)
+            if room < 0:
+                answer.close()
+                return None
+            pieces.append(piece)
+        return b"".join(pieces)
+
+    def _unpack(self, packed: bytes | None, encoding: str | None) -> bytes | zlib.error | None:
+        """
+        Undo gzip or deflate, never past the limit; None if there is more.
+
+        aiohttp would do it too, but its older releases unpack a bomb whole before we see it.
+        """
+        if packed is None or encoding in (None, "", "identity"):
+            return packed
+        limit = self._settings.max_answer_bytes
+        inflater = zlib.decompressobj(wbits=47)  # 32 + 15: gzip or zlib, whichever it is
+        try:
+            unpacked = inflater.decompress(packed, limit + 1)
+        except zlib.error as failure:
+            return failure
+        return unpacked if len(unpacked) <= limit else None
+
+
+def _open(connector: aiohttp.TCPConnector) -> aiohttp.ClientSession:
+    return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
+
+
+class BearerSource(Protocol):
+    """A session, as far as the bearer middleware knows it."""
+
+    def access_token(self) -> Awaitable[str]:
+        """Return a token that is valid now."""
+        ...
+
+    def rejected(self, access_token: str) -> bool:
+        """Note a rejection; True if the request is worth repeating."""
+        ...
+
+    def accepted(self) -> None:
+        """Note that a token was taken."""
+        ...
+
+
+def bearer_middleware(source: BearerSource, hosts: frozenset[str]) -> ClientMiddleware:
+    """
+    Make an aiohttp client middleware that signs requests to some hosts.
+
+    Args:
+        source: of tokens.
+        hosts: who may see them, as `host:port`. aiohttp runs middlewares for each redirect, too:
+            without the list a redirect would hand the user's token to anybody.
+    """
+
+    async def sign(
+        request: aiohttp.ClientRequest, handler: ClientHandler
+    ) -> aiohttp.ClientResponse:
+        if not _may_see(request.url, hosts) or "Authorization" in request.headers:
+            return await handler(request)
+        token = await source.access_token()
+        request.headers["Authorization"] = f"Bearer {token}"
+        answer = await handler(request)
+        if answer.status != 401:  # noqa: PLR2004
+            source.accepted()
+            return answer
+        if not isinstance(request.body, bytes | aiohttp.BytesPayload) or not source.rejected(token):
+            return answer
+        answer.release()
+        request.headers["Authorization"] = f"Bearer {await source.access_token()}"
+        return await handler(request)
+
+    return sign
+
+
+def _may_see(url: URL, hosts: frozenset[str]) -> bool:
+    secure = url.scheme == "https" or is_loopback(url.host or "")
+    return secure and f"{url.host}:{url.port}" in hosts

@@ -1,0 +1,191 @@
+"""
+`AuthClient`: where everything starts.
+
+It puts the rooms together (settings, transport, base caller, exchange) and hands out the
+groups that need no user, and sessions for users.
+"""
+
+import uuid
+from collections.abc import Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from cloudbase_auth_async import config
+from cloudbase_auth_async._background import Background
+from cloudbase_auth_async._clock import Clock, SystemClock
+from cloudbase_auth_async._exchange import Exchange
+from cloudbase_auth_async._pipeline import BaseCaller
+from cloudbase_auth_async._tokens import TokenPair, described
+from cloudbase_auth_async._transport import AiohttpTransport
+from cloudbase_auth_async._version import __version__
+from cloudbase_auth_async.config import DEFAULT_REGION, DialectName, Settings
+from cloudbase_auth_async.endpoints.sign_in import SignIn
+from cloudbase_auth_async.endpoints.sign_up import SignUp
+from cloudbase_auth_async.endpoints.token import Token
+from cloudbase_auth_async.endpoints.verification import Verification
+from cloudbase_auth_async.errors import ConfigurationError
+from cloudbase_auth_async.session import TokenSession
+
+if TYPE_CHECKING:
+    import aiohttp
+
+
+class AuthClient:
+    """
+    A client of one CloudBase environment; use it as an async context manager.
+
+    Nothing is bound to an event loop before the first call.
+
+    Args:
+        env: the environment id.
+        client_id: the environment id if left out.
+        client_secret: with it, client calls carry Basic credentials; without it, the client id.
+        region: where the environment lives; chooses the host.
+        base_url: the full `https://…/auth/v1`, instead of the host that `region` chooses.
+        device_id: at most 71 characters; random for each client if left out. An anonymous user
+            is found again by it, so keep it if you sign in anonymously.
+        http: an aiohttp session to borrow. It is not closed, and its middlewares, cookies and
+            `Authorization` header are not used.
+        dialect: which contract to speak; `"auto"` finds out.
+        timeout: seconds for one call, retries included.
+        connect_timeout: seconds for one connection.
+        max_answer_bytes: the largest answer that is read.
+        close_timeout: seconds that `aclose` lets a refresh under way finish.
+        allow_http: take a `base_url` that is not https though its host is not loopback.
+        clock: for tests.
+
+    Raises:
+        ConfigurationError: an argument is wrong.
+    """
+
+    def __init__(
+        self,
+        env: str,
+        *,
+        client_id: str | None = None,
+        client_secret: str | None = None,
+        region: str = DEFAULT_REGION,
+        base_url: str | None = None,
+        device_id: str | None = None,
+        http: "aiohttp.ClientSession | None" = None,
+        dialect: DialectName = "auto",
+        timeout: float = 30.0,
+        connect_timeout: float = 10.0,
+        max_answer_bytes: int = 1024 * 1024,
+        close_timeout: float = 5.0,
+        allow_http: bool = False,
+        clock: Clock | None = None,
+    ) -> None:
+        settings = Settings.checked(
+            env=env,
+            client_id=client_id,
+            client_secret=client_secret,
+            region=region,
+            base_url=base_url,
+            device_id=str(uuid.uuid4()) if device_id is None else device_id,
+            dialect=dialect,
+            timeout=timeout,
+            connect_timeout=connect_timeout,
+            max_answer_bytes=max_answer_bytes,
+            allow_http=allow_http,
+        )
+        self._settings = settings
+        self._close_timeout = config.seconds("close_timeout", close_timeout)
+        self._transport = AiohttpTransport(settings, http=http)
+        self._caller = BaseCaller(
+            settings,
+            self._transport,
+            SystemClock() if clock is None else clock,
+            user_agent=f"cloudbase-auth-async/{__version__}",
+        )
+        self._background = Background()
+        self._exchange = Exchange(self._caller, self._background)
+        self.sign_in = SignIn(self._caller)
+        self.sign_up = SignUp(self._caller)
+        self.verification = Verification(self._caller)
+        self.token = Token(self._caller)
+
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, str] | None = None, **options: Any) -> Self:
+        """
+        Make a client from environment variables.
+
+        It reads `CLOUDBASE_ENV`, `CLOUDBASE_CLIENT_ID`, `CLOUDBASE_CLIENT_SECRET`,
+        `CLOUDBASE_REGION`, `CLOUDBASE_AUTH_BASE_URL` and `CLOUDBASE_DEVICE_ID`.
+
+        Args:
+            environ: read instead of `os.environ`.
+            options: any other argument of the client; they win over the environment.
+
+        Raises:
+            ConfigurationError: `CLOUDBASE_ENV` is not set, or a value is wrong.
+        """
+        arguments: dict[str, Any] = {**config.from_environ(environ), **options}
+        return cls(**arguments)
+
+    def __repr__(self) -> str:
+        return f"<AuthClient {self._settings.env} at {self._settings.base_url}>"
+
+    @property
+    def base_url(self) -> str:
+        """Where calls go, `…/auth/v1`."""
+        return self._settings.base_url
+
+    @property
+    def device_id(self) -> str:
+        """The `x-device-id` of this client."""
+        return self._settings.device_id
+
+    def session(
+        self,
+        tokens: TokenPair | Mapping[str, Any] | None = None,
+        *,
+        access_token: str | None = None,
+        refresh_token: str | None = None,
+    ) -> TokenSession:
+        """
+        Make a session of tokens.
+
+        Args:
+            tokens: what a sign-in answered, or what `TokenPair.to_dict` wrote.
+            access_token: instead of `tokens`; may be left out if there is a refresh token.
+            refresh_token: instead of `tokens`.
+
+        Raises:
+            ConfigurationError: both or neither are given, or a token cannot be one.
+        """
+        if tokens is not None:
+            if access_token is not None or refresh_token is not None:
+                raise ConfigurationError("tokens", "must not be given beside single tokens")
+            pair = tokens if isinstance(tokens, TokenPair) else TokenPair.from_dict(tokens)
+        else:
+            if access_token is None and refresh_token is None:
+                raise ConfigurationError("tokens", "must be given")
+            access = "" if access_token is None else config.text("access_token", access_token)
+            refresh = config.optional_text("refresh_token", refresh_token)
+            pair = described(TokenPair(access_token=access, refresh_token=refresh))
+        if pair.access_token:
+            config.token("access_token", pair.access_token)
+        return TokenSession(self._caller, self._exchange, self._background, pair)
+
+    async def aclose(self) -> None:
+        """
+        Close: a refresh under way may finish, what else runs is cancelled, sockets are shut.
+
+        It may be called twice. A borrowed aiohttp session stays open.
+        """
+        try:
+            await self._background.drain(self._close_timeout)
+        finally:
+            await self._transport.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()

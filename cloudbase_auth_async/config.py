@@ -1,0 +1,259 @@
+"""
+Settings of a client and the checks of every argument, made before anything is sent.
+
+A check names the argument that is wrong and never shows its value.
+"""
+
+import ipaddress
+import os
+import re
+from collections.abc import Mapping
+from typing import Literal, Self, cast, get_args
+from urllib.parse import urlsplit
+
+import attrs
+
+from cloudbase_auth_async.errors import ConfigurationError
+
+DialectName = Literal["auto", "primary", "documented"]
+
+DEFAULT_REGION = "ap-shanghai"
+# Regions served from mainland hosts; any other has the international gateway.
+# As @cloudbase/node-sdk 3.18.3 lists them, read 2026-11-22.
+CHINA_REGIONS = frozenset(
+    {
+        "ap-beijing",
+        "ap-chengdu",
+        "ap-chongqing",
+        "ap-guangzhou",
+        "ap-hongkong",
+        "ap-nanjing",
+        "ap-shanghai",
+        "ap-shanghai-fsi",
+        "ap-shenzhen-fsi",
+    }
+)
+
+_LABEL = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?", re.ASCII)
+_PHONE = re.compile(r"\+[0-9]{1,3} [0-9]{4,20}", re.ASCII)
+_EMAIL = re.compile(r"[^@\s\x00-\x1f\x7f]+@[^@\s\x00-\x1f\x7f]+")
+_PRINTABLE = re.compile(r"[\x21-\x7e]+")
+# "device id must less than 72": docs.cloudbase.net/http-api/auth/auth-sign-out, 2026-11-22.
+_LONGEST_DEVICE_ID = 71
+
+
+def text(argument: str, value: object) -> str:
+    """Check that a value is a string with something in it."""
+    if not isinstance(value, str):
+        raise ConfigurationError(argument, "must be a string")
+    if not value:
+        raise ConfigurationError(argument, "must not be empty")
+    if any("\ud800" <= character <= "\udfff" for character in value):
+        raise ConfigurationError(argument, "must not hold half a character")  # it has no UTF-8
+    return value
+
+
+def optional_text(argument: str, value: object) -> str | None:
+    """Check a value that may be left out."""
+    return None if value is None else text(argument, value)
+
+
+def token(argument: str, value: object) -> str:
+    """Check that a value can stand in an `Authorization` header."""
+    if not _PRINTABLE.fullmatch(text(argument, value)):
+        raise ConfigurationError(argument, "must be printable ASCII without spaces")
+    return str(value)
+
+
+def phone_number(argument: str, value: object) -> str:
+    """Check `+86 13800000000`: country code, one space, digits."""
+    if not _PHONE.fullmatch(text(argument, value)):
+        raise ConfigurationError(
+            argument, "must be a country code, a space and digits, such as '+86 13800000000'"
+        )
+    return str(value)
+
+
+def email(argument: str, value: object) -> str:
+    """Check for one `@` with something on either side; the service knows the rest."""
+    if not _EMAIL.fullmatch(text(argument, value)):
+        raise ConfigurationError(argument, "must be an e-mail address")
+    return str(value)
+
+
+def destination(phone: object, mail: object) -> dict[str, str]:
+    """Check that exactly one of phone number and e-mail is given; return it as body fields."""
+    if phone is None and mail is None:
+        raise ConfigurationError("phone_number", "or email must be given")
+    if phone is not None and mail is not None:
+        raise ConfigurationError("phone_number", "and email must not both be given")
+    if phone is not None:
+        return {"phone_number": phone_number("phone_number", phone)}
+    return {"email": email("email", mail)}
+
+
+def path_part(argument: str, value: object) -> str:
+    """Check an id that becomes part of a path: it is quoted, and may not be a dot segment."""
+    if text(argument, value) in (".", ".."):
+        raise ConfigurationError(argument, "must not be a dot segment")
+    return str(value)
+
+
+def seconds(argument: str, value: object) -> float:
+    """Check a positive, finite number of seconds."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < 1e9:  # noqa: PLR2004
+        raise ConfigurationError(argument, "must be a positive number of seconds")
+    return float(value)
+
+
+def _device_id(value: object) -> str:
+    if len(token("device_id", value)) > _LONGEST_DEVICE_ID:
+        raise ConfigurationError("device_id", f"must have at most {_LONGEST_DEVICE_ID} characters")
+    return str(value)
+
+
+def _label(argument: str, value: object) -> str:
+    if not _LABEL.fullmatch(text(argument, value)):
+        raise ConfigurationError(argument, "must be letters, digits and hyphens")
+    return str(value)
+
+
+def default_base_url(env: str, region: str) -> str:
+    """
+    Name the host of an environment.
+
+    The primary contract's host for the regions of mainland China and Hong Kong, the international
+    gateway for all others.
+    """
+    if region in CHINA_REGIONS:
+        return f"https://{env}.{region}.tcb-api.tencentcloudapi.com/auth/v1"
+    return f"https://{env}.api.intl.tcloudbasegateway.com/auth/v1"
+
+
+def _base_url(value: object, *, allow_http: bool) -> str:
+    url = text("base_url", value).rstrip("/")
+    parts, host = urlsplit(""), None
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        pass  # a host or a port that cannot be one
+    if not host or not url.isascii() or re.search(r"[\s\x00-\x1f\x7f]", url):
+        raise ConfigurationError("base_url", "must be an absolute URL")
+    if parts.username is not None or parts.query or parts.fragment:
+        raise ConfigurationError("base_url", "must have no user, query or fragment")
+    if parts.scheme == "https" or (parts.scheme == "http" and (allow_http or is_loopback(host))):
+        return url
+    raise ConfigurationError("base_url", "must be https, unless its host is loopback")
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a host surely is this machine: `localhost` or a loopback address."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+@attrs.frozen(kw_only=True)
+class Settings:
+    """
+    What a client was told, checked.
+
+    Attributes:
+        base_url: ends in `/auth/v1`, without a slash after it.
+        timeout: seconds for one call, its retries included.
+        connect_timeout: seconds for one connection.
+        max_answer_bytes: the largest answer that is read, as sent and once unpacked.
+    """
+
+    env: str
+    client_id: str
+    client_secret: str | None = attrs.field(repr=False)
+    base_url: str
+    device_id: str
+    dialect: DialectName
+    timeout: float
+    connect_timeout: float
+    max_answer_bytes: int
+    hosts: frozenset[str]
+
+    @classmethod
+    def checked(
+        cls,
+        *,
+        env: object,
+        client_id: object,
+        client_secret: object,
+        region: object,
+        base_url: object,
+        device_id: object,
+        dialect: object,
+        timeout: object,
+        connect_timeout: object,
+        max_answer_bytes: object,
+        allow_http: bool,
+    ) -> Self:
+        """
+        Check everything.
+
+        Raises:
+            ConfigurationError: names the first argument that is wrong.
+        """
+        env_id, place = _label("env", env), _label("region", region)
+        if dialect not in get_args(DialectName):
+            raise ConfigurationError("dialect", "must be 'auto', 'primary' or 'documented'")
+        if not isinstance(max_answer_bytes, int) or max_answer_bytes < 1:
+            raise ConfigurationError("max_answer_bytes", "must be a positive integer")
+        usual = default_base_url(env_id, place)
+        url = usual if base_url is None else _base_url(base_url, allow_http=allow_http)
+        identity = env_id if client_id is None else token("client_id", client_id)
+        if ":" in identity:
+            raise ConfigurationError("client_id", "must not hold a colon")  # ends the user in Basic
+        return cls(
+            env=env_id,
+            client_id=identity,
+            client_secret=None if client_secret is None else token("client_secret", client_secret),
+            base_url=url,
+            device_id=_device_id(device_id),
+            dialect=cast("DialectName", dialect),
+            timeout=seconds("timeout", timeout),
+            connect_timeout=seconds("connect_timeout", connect_timeout),
+            max_answer_bytes=max_answer_bytes,
+            hosts=_hosts(env_id, place, url),
+        )
+
+
+def _hosts(env: str, region: str, base_url: str) -> frozenset[str]:
+    """Name the hosts that may see a user's bearer: those of this environment, as `host:port`."""
+    mainland = f"{env}.{region}.tcb-api.tencentcloudapi.com:443"
+    gateways = {f"{env}.api.tcloudbasegateway.com:443", f"{env}.api.intl.tcloudbasegateway.com:443"}
+    parts = urlsplit(base_url)
+    own = f"{parts.hostname}:{parts.port or (443 if parts.scheme == 'https' else 80)}"
+    return frozenset(host.lower() for host in (mainland, own, *gateways))
+
+
+_ENVIRON = {
+    "env": "CLOUDBASE_ENV",
+    "client_id": "CLOUDBASE_CLIENT_ID",
+    "client_secret": "CLOUDBASE_CLIENT_SECRET",
+    "region": "CLOUDBASE_REGION",
+    "base_url": "CLOUDBASE_AUTH_BASE_URL",
+    "device_id": "CLOUDBASE_DEVICE_ID",
+}
+
+
+def from_environ(environ: Mapping[str, str] | None = None) -> dict[str, str]:
+    """
+    Read the arguments of a client from environment variables; an empty one counts as unset.
+
+    Raises:
+        ConfigurationError: `CLOUDBASE_ENV` is not set.
+    """
+    source = os.environ if environ is None else environ
+    found = {name: source[key] for name, key in _ENVIRON.items() if source.get(key)}
+    if "env" not in found:
+        raise ConfigurationError("CLOUDBASE_ENV", "is not set")
+    return found

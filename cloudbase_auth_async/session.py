@@ -1,0 +1,391 @@
+"""
+`TokenSession`: one user's token pair, kept valid while it is used.
+
+A session is itself a caller: the groups `session.user` and `session.providers` hand it their
+calls, and it answers them with a token that is valid now. What comes next is decided in
+`_policy.py`; the refresh token is spent in `_exchange.py`, and nowhere else.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import attrs
+
+from cloudbase_auth_async import _policy, errors
+from cloudbase_auth_async._background import Background
+from cloudbase_auth_async._call import Call
+from cloudbase_auth_async._claims import unverified_claims
+from cloudbase_auth_async._exchange import Exchange, Flight
+from cloudbase_auth_async._hooks import Announcer, Hook
+from cloudbase_auth_async._lifetime import DEAD, Lifetime, lifetime_of
+from cloudbase_auth_async._pipeline import BaseCaller, log
+from cloudbase_auth_async._policy import Setback, Step, Verdict
+from cloudbase_auth_async._sealed import sealed
+from cloudbase_auth_async._tokens import TokenPair
+from cloudbase_auth_async._transport import ClientMiddleware, bearer_middleware
+from cloudbase_auth_async.endpoints.providers import Providers
+from cloudbase_auth_async.endpoints.token import refresh_call, revoke_call
+from cloudbase_auth_async.endpoints.user import User
+from cloudbase_auth_async.errors import CloudBaseAuthError
+
+T = TypeVar("T")
+
+
+class TokenSession:
+    """
+    A signed-in user; made by `AuthClient.session`.
+
+    Every change of state happens between two awaits, so a cancelled caller leaves nothing half
+    done. All coroutines may be called from many tasks at once.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_announcer",
+        "_background",
+        "_caller",
+        "_clock",
+        "_closed",
+        "_exchange",
+        "_life",
+        "_pair",
+        "_rejections",
+        "_setback",
+        "_trust_after",
+    )
+
+    def __init__(
+        self, caller: BaseCaller, exchange: Exchange, background: Background, tokens: TokenPair
+    ) -> None:
+        self._caller = caller
+        self._clock = caller.clock
+        self._exchange = exchange
+        self._background = background
+        self._announcer = Announcer(background)
+        self._closed = False
+        self._rejections = 0
+        self._trust_after = 0.0
+        self._pair: TokenPair | None
+        self._life: Lifetime
+        self._setback: Setback | None
+        self._adopt(tokens)
+
+    def __repr__(self) -> str:
+        return f"<TokenSession {self._pair!r}>"
+
+    # What it holds
+
+    @property
+    def tokens(self) -> TokenPair:
+        """
+        The current pair, whatever its state.
+
+        Raises:
+            NotSignedIn: the session was signed out.
+        """
+        if self._pair is None:
+            raise errors.NotSignedIn("the session was signed out")
+        return self._pair
+
+    @property
+    def unverified_claims(self) -> Mapping[str, Any]:
+        """What the access token says, decoded but not verified; empty for an opaque one."""
+        return unverified_claims(self.tokens.access_token)
+
+    @property
+    def can_refresh(self) -> bool:
+        """Whether there is a refresh token that the service has not refused."""
+        ended = self._setback is not None and self._setback.verdict is Verdict.ENDED
+        return self._pair is not None and self._pair.refresh_token is not None and not ended
+
+    @property
+    def user(self) -> User:
+        """Calls about the user."""
+        return User(self)
+
+    @property
+    def providers(self) -> Providers:
+        """Calls about the user's third-party accounts."""
+        return Providers(self)
+
+    @property
+    def middleware(self) -> ClientMiddleware:
+        """
+        A middleware for an `aiohttp.ClientSession` of yours that signs calls to CloudBase.
+
+        It adds the bearer to requests for this environment's own hosts and to no others, and
+        repeats a request that was answered 401 once, with a new token, if its body is bytes.
+        """
+        return bearer_middleware(self, self._caller.settings.hosts)
+
+    # What it does
+
+    async def call(self, call: Call[T]) -> T:
+        """Answer a call of the endpoint groups with a valid token."""
+        pair = self._fresh() or await self._valid()
+        try:
+            answer = await self._caller.ask(call, bearer=pair.access_token)
+        except errors.Unauthenticated as error:
+            rejection = error
+        else:
+            self.accepted()
+            return answer
+        if not self.rejected(pair.access_token):
+            raise rejection
+        pair = await self._valid()
+        answer = await self._caller.ask(call, bearer=pair.access_token)
+        self.accepted()
+        return answer
+
+    @sealed
+    async def access_token(self) -> str:
+        """
+        Return an access token that is valid now, refreshed first if it must be.
+
+        Raises:
+            NotSignedIn, SessionEnded, ReauthenticationRequired: there is none to be had.
+            RefreshOutcomeUnknown: whether there is one is not known.
+            ApiError, TransportError: the refresh failed for now, and the old token is dead.
+        """
+        pair = self._fresh() or await self._valid()
+        return pair.access_token
+
+    @sealed
+    async def refresh(self) -> TokenPair:
+        """
+        Get a new pair now, whatever the age of the old one; a refresh under way is joined.
+
+        After a `RefreshOutcomeUnknown` this is your word to send the same refresh token again.
+
+        Raises:
+            NotSignedIn, SessionEnded, ReauthenticationRequired: there is nothing to refresh with.
+            RefreshOutcomeUnknown: it was sent and no answer came.
+            ApiError, TransportError: it failed for now.
+        """
+        self._check_open()
+        if not self.can_refresh:
+            raise self._refusal()
+        await self._renewed()
+        if self._setback is not None or self._pair is None:
+            raise self._refusal()
+        return self._pair
+
+    def invalidate(self, access_token: str) -> None:
+        """Say that a token was rejected elsewhere; it is ignored unless it is the current one."""
+        if self._pair is not None and access_token == self._pair.access_token:
+            self._life = DEAD
+
+    @sealed
+    async def sign_out(self) -> None:
+        """
+        Forget the tokens here at once, and end the session at the service.
+
+        It wins over a refresh under way: the pair that one brings is revoked. A second call does
+        nothing. Cancelling it does not stop what it began.
+
+        Raises:
+            ClientClosed: nothing was done: the session or its client is closed.
+            ApiError, TransportError: the tokens are gone here, but the service has not confirmed.
+        """
+        pair, alive = self._pair, self._clock.monotonic() < self._life.dies_at
+        if pair is None:
+            return
+        self._check_open()
+        flight = self._exchange.under_way(pair.refresh_token)
+        self._pair, self._life, self._setback = None, DEAD, None
+        self._announcer.tell(None)
+        work = self._end_at_service(pair, flight, alive=alive)
+        task = self._background.spawn(work, name="cloudbase-auth sign-out")
+        await asyncio.wait({task})
+        failure = None if task.cancelled() else task.result()
+        if failure is not None:
+            raise failure
+
+    def on_change(self, hook: Hook) -> Callable[[], None]:
+        """
+        Have a function or coroutine function called with each new pair, and None at sign-out.
+
+        Hooks run in order, after the change, in a task of their own; they may call the session.
+        What they raise goes to the event loop's exception handler.
+
+        Returns:
+            a function that removes the hook.
+        """
+        return self._announcer.add(hook)
+
+    async def aclose(self) -> None:
+        """Take no more calls; a refresh under way is waited for. The tokens stay readable."""
+        self._closed = True
+        if self._pair is not None:
+            flight = self._exchange.under_way(self._pair.refresh_token)
+            if flight is not None:
+                await flight.wait()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    # What others tell it
+
+    def rejected(self, access_token: str) -> bool:
+        """
+        Note that the service rejected a token; True if a call is worth repeating.
+
+        Only the current token is given up, so twenty late rejections of an old one cost nothing.
+        """
+        if self._pair is None or self._closed:
+            return False
+        if access_token != self._pair.access_token:
+            return True
+        now = self._clock.monotonic()
+        if not self.can_refresh or (self._rejections and now < self._trust_after):
+            return False
+        self._rejections += 1
+        self._trust_after = now + _policy.rejection_pause(self._rejections)
+        self._life = DEAD
+        return True
+
+    def accepted(self) -> None:
+        """Note that the service took the token: the next rejection is news again."""
+        self._rejections = 0
+
+    def settle(self, flight: Flight) -> bool:
+        """Commit the outcome of a refresh; True unless a new pair found no home here."""
+        held = self._pair
+        # A sign-out meanwhile wins: whoever holds nothing, or something else, takes nothing.
+        if held is None or held.refresh_token != flight.refresh_token:
+            return False
+        if flight.pair is None:
+            self._failed(flight.failure or errors.RefreshOutcomeUnknown("a refresh was cut short"))
+        elif held.sub and flight.pair.sub and held.sub != flight.pair.sub:
+            self._failed(errors.SubjectChanged("a refresh answered with another user's tokens"))
+        else:
+            kept = flight.pair.refresh_token or held.refresh_token
+            self._adopt(
+                attrs.evolve(flight.pair, refresh_token=kept, sub=flight.pair.sub or held.sub)
+            )
+            self._announcer.tell(self._pair)
+        return True
+
+    # How it does it
+
+    def _fresh(self) -> TokenPair | None:
+        """Return the pair if there is nothing to think about: the path of nearly every call."""
+        if self._clock.monotonic() < self._life.advisory_at and not self._closed:
+            return self._pair
+        return None
+
+    async def _valid(self) -> TokenPair:
+        """Return a pair whose access token is good, or raise why there is none."""
+        self._check_open()
+        step = _policy.decide(
+            self._clock.monotonic(),
+            self._life,
+            has_refresh_token=self.can_refresh,
+            setback=self._setback,
+        )
+        if step is Step.RENEW:
+            self._join()
+        elif step is Step.WAIT:
+            await self._renewed()
+            # Renewed, it is served even if its life is too short for the margins. Failed, the
+            # old one is still good until it dies.
+            step = Step.SERVE if self._usable() else Step.REFUSE
+        if step is Step.REFUSE or self._pair is None:
+            raise self._refusal()
+        return self._pair
+
+    def _usable(self) -> bool:
+        return self._setback is None or self._clock.monotonic() < self._life.dies_at
+
+    def _join(self) -> Flight:
+        token = self.tokens.refresh_token
+        if token is None:
+            raise self._refusal()
+        return self._exchange.join(token, self)
+
+    async def _renewed(self) -> None:
+        """Wait for one refresh, begun now or before; its outcome is in the session's state."""
+        await self._join().wait()
+
+    def _adopt(self, pair: TokenPair) -> None:
+        self._pair = pair
+        self._setback = None
+        self._life = lifetime_of(pair, self._caller.server_time)
+
+    def _failed(self, failure: CloudBaseAuthError) -> None:
+        told = failure
+        request_id = getattr(failure, "request_id", None)
+        match _policy.verdict(failure):
+            case Verdict.ENDED:
+                told = errors.SessionEnded(
+                    "the service refused the refresh token; sign in again", request_id=request_id
+                )
+            case Verdict.UNKNOWN if not isinstance(failure, errors.SessionError):
+                told = errors.RefreshOutcomeUnknown(
+                    f"a refresh was sent and ended in {type(failure).__name__}",
+                    request_id=request_id,
+                )
+            case _:
+                pass
+        self._setback = _policy.setback(
+            failure,
+            told,
+            before=self._setback,
+            now=self._clock.monotonic(),
+            jitter=self._caller.jitter,
+        )
+        log.warning("a refresh failed: %s", type(told).__name__)
+
+    def _refusal(self) -> CloudBaseAuthError:
+        """Say why there is no valid token. The error is new each time, its traceback too."""
+        if self._pair is None:
+            return errors.NotSignedIn("the session was signed out")
+        if self._setback is not None:
+            return self._setback.error.again()
+        return errors.ReauthenticationRequired(
+            "the access token is dead and there is no refresh token; sign in again"
+        )
+
+    def _check_open(self) -> None:
+        if self._closed or self._background.closed:
+            raise errors.ClientClosed("the session is closed")
+
+    async def _end_at_service(
+        self, pair: TokenPair, flight: Flight | None, *, alive: bool
+    ) -> CloudBaseAuthError | None:
+        """
+        End the session at the service; return what went wrong rather than raise it.
+
+        That takes an access token that lives. If it is dead, the refresh token buys a last one.
+        """
+        spent = False
+        if flight is not None and flight.task is not None:
+            await asyncio.wait({flight.task})
+            spent = flight.pair is not None
+        try:
+            if pair.access_token and (alive or spent or pair.refresh_token is None):
+                try:
+                    await self._caller.call(revoke_call(pair.access_token))
+                except errors.Unauthenticated:
+                    if spent or pair.refresh_token is None:
+                        return None
+                else:
+                    return None
+            if pair.refresh_token is not None and not spent:
+                last = await self._caller.call(refresh_call(pair.refresh_token))
+                await self._caller.call(revoke_call(last.access_token))
+        except errors.InvalidGrant:
+            return None
+        except CloudBaseAuthError as failure:
+            return failure.with_traceback(None)
+        return None
