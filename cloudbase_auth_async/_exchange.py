@@ -15,7 +15,13 @@ from cloudbase_auth_async._background import Background
 from cloudbase_auth_async._pipeline import BaseCaller, log
 from cloudbase_auth_async._tokens import TokenPair
 from cloudbase_auth_async.endpoints.token import refresh_call, revoke_call
-from cloudbase_auth_async.errors import ClientClosed, CloudBaseAuthError, RefreshOutcomeUnknown
+from cloudbase_auth_async.errors import (
+    ClientClosed,
+    CloudBaseAuthError,
+    InvalidGrant,
+    RefreshOutcomeUnknown,
+    Unauthenticated,
+)
 
 
 class Member(Protocol):
@@ -104,6 +110,56 @@ class Exchange:
     def under_way(self, refresh_token: str | None) -> Flight | None:
         """Return the flight that spends this token, if there is one."""
         return None if refresh_token is None else self._flights.get(refresh_token)
+
+    async def end(
+        self, pair: TokenPair, flight: Flight | None, *, alive: bool
+    ) -> CloudBaseAuthError | None:
+        """
+        End a session at the service; return what went wrong rather than raise it.
+
+        A cancelled caller does not stop it.
+
+        Args:
+            pair: what the session held.
+            flight: the refresh under way when it was signed out.
+            alive: whether the access token may still be good.
+        """
+        work = self._end(pair, flight, alive=alive)
+        task = self._background.spawn(work, name="cloudbase-auth sign-out")
+        await asyncio.wait({task})
+        if task.cancelled():
+            return ClientClosed("the client was closed during a sign-out")
+        outcome: CloudBaseAuthError | None = task.result()
+        return outcome
+
+    async def _end(
+        self, pair: TokenPair, flight: Flight | None, *, alive: bool
+    ) -> CloudBaseAuthError | None:
+        renewed = False
+        if flight is not None and flight.task is not None:
+            await asyncio.wait({flight.task})  # it revokes the pair it brings
+            renewed = flight.pair is not None
+        try:
+            gone = await self._revoked(pair, alive=alive or renewed)
+            if not gone and not renewed and pair.refresh_token is not None:
+                # It takes an access token that lives: the refresh token buys a last one.
+                last = await self._caller.call(refresh_call(pair.refresh_token))
+                await self._caller.call(revoke_call(last.access_token))
+        except InvalidGrant:
+            return None  # the service has ended it already
+        except CloudBaseAuthError as failure:
+            return failure.with_traceback(None)
+        return None
+
+    async def _revoked(self, pair: TokenPair, *, alive: bool) -> bool:
+        """Revoke the access token unless it is dead; False if the service would not have it."""
+        if not pair.access_token or (not alive and pair.refresh_token is not None):
+            return False
+        try:
+            await self._caller.call(revoke_call(pair.access_token))
+        except Unauthenticated:
+            return False
+        return True
 
     async def _fly(self, flight: Flight) -> None:
         # What stays if this is cancelled by a closing client.

@@ -38,6 +38,9 @@ from cloudbase_auth_async.errors import (
     CloudBaseAuthError,
     ConfigurationError,
     InvalidGrant,
+    RefreshOutcomeUnknown,
+    SessionEnded,
+    SessionError,
     TransportError,
 )
 
@@ -134,9 +137,26 @@ def verdict(failure: CloudBaseAuthError) -> Verdict:
     return Verdict.LATER if never_sent else Verdict.UNKNOWN
 
 
+def told(failure: CloudBaseAuthError) -> CloudBaseAuthError:
+    """Choose what callers are told of a failed refresh."""
+    if isinstance(failure, SessionError):
+        return failure
+    request_id = getattr(failure, "request_id", None)
+    match verdict(failure):
+        case Verdict.ENDED:
+            return SessionEnded(
+                "the service refused the refresh token; sign in again", request_id=request_id
+            )
+        case Verdict.UNKNOWN:
+            return RefreshOutcomeUnknown(
+                f"a refresh was sent and ended in {type(failure).__name__}", request_id=request_id
+            )
+        case Verdict.LATER:
+            return failure
+
+
 def setback(
     failure: CloudBaseAuthError,
-    error: CloudBaseAuthError,
     *,
     before: Setback | None,
     now: float,
@@ -147,7 +167,6 @@ def setback(
 
     Args:
         failure: what the refresh ended in.
-        error: what callers are told.
         before: the failure before this one, if the session has not been renewed since.
         now: monotonic seconds.
         jitter: where chance comes from; sessions that failed together part ways.
@@ -161,7 +180,7 @@ def setback(
         asked = failure.retry_after if isinstance(failure, ApiError) else None
         asked = min(asked or 0.0, LONGEST_RETRY_AFTER_SECONDS)
         wait = max(asked, jitter.uniform(ceiling / 2, ceiling))
-    return Setback(found, error, count, now + wait)
+    return Setback(found, told(failure), count, now + wait)
 
 
 def rejection_pause(count: int) -> float:

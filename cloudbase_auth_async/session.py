@@ -6,7 +6,6 @@ calls, and it answers them with a token that is valid now. What comes next is de
 `_policy.py`; the refresh token is spent in `_exchange.py`, and nowhere else.
 """
 
-import asyncio
 from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -26,7 +25,6 @@ from cloudbase_auth_async._sealed import sealed
 from cloudbase_auth_async._tokens import TokenPair
 from cloudbase_auth_async._transport import ClientMiddleware, bearer_middleware
 from cloudbase_auth_async.endpoints.providers import Providers
-from cloudbase_auth_async.endpoints.token import refresh_call, revoke_call
 from cloudbase_auth_async.endpoints.user import User
 from cloudbase_auth_async.errors import CloudBaseAuthError
 
@@ -196,10 +194,7 @@ class TokenSession:
         flight = self._exchange.under_way(pair.refresh_token)
         self._pair, self._life, self._setback = None, DEAD, None
         self._announcer.tell(None)
-        work = self._end_at_service(pair, flight, alive=alive)
-        task = self._background.spawn(work, name="cloudbase-auth sign-out")
-        await asyncio.wait({task})
-        failure = None if task.cancelled() else task.result()
+        failure = await self._exchange.end(pair, flight, alive=alive)
         if failure is not None:
             raise failure
 
@@ -323,28 +318,13 @@ class TokenSession:
         self._life = lifetime_of(pair, self._caller.server_time)
 
     def _failed(self, failure: CloudBaseAuthError) -> None:
-        told = failure
-        request_id = getattr(failure, "request_id", None)
-        match _policy.verdict(failure):
-            case Verdict.ENDED:
-                told = errors.SessionEnded(
-                    "the service refused the refresh token; sign in again", request_id=request_id
-                )
-            case Verdict.UNKNOWN if not isinstance(failure, errors.SessionError):
-                told = errors.RefreshOutcomeUnknown(
-                    f"a refresh was sent and ended in {type(failure).__name__}",
-                    request_id=request_id,
-                )
-            case _:
-                pass
         self._setback = _policy.setback(
             failure,
-            told,
             before=self._setback,
             now=self._clock.monotonic(),
             jitter=self._caller.jitter,
         )
-        log.warning("a refresh failed: %s", type(told).__name__)
+        log.warning("a refresh failed: %s", type(self._setback.error).__name__)
 
     def _refusal(self) -> CloudBaseAuthError:
         """Say why there is no valid token. The error is new each time, its traceback too."""
@@ -359,33 +339,3 @@ class TokenSession:
     def _check_open(self) -> None:
         if self._closed or self._background.closed:
             raise errors.ClientClosed("the session is closed")
-
-    async def _end_at_service(
-        self, pair: TokenPair, flight: Flight | None, *, alive: bool
-    ) -> CloudBaseAuthError | None:
-        """
-        End the session at the service; return what went wrong rather than raise it.
-
-        That takes an access token that lives. If it is dead, the refresh token buys a last one.
-        """
-        spent = False
-        if flight is not None and flight.task is not None:
-            await asyncio.wait({flight.task})
-            spent = flight.pair is not None
-        try:
-            if pair.access_token and (alive or spent or pair.refresh_token is None):
-                try:
-                    await self._caller.call(revoke_call(pair.access_token))
-                except errors.Unauthenticated:
-                    if spent or pair.refresh_token is None:
-                        return None
-                else:
-                    return None
-            if pair.refresh_token is not None and not spent:
-                last = await self._caller.call(refresh_call(pair.refresh_token))
-                await self._caller.call(revoke_call(last.access_token))
-        except errors.InvalidGrant:
-            return None
-        except CloudBaseAuthError as failure:
-            return failure.with_traceback(None)
-        return None
