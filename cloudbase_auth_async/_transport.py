@@ -27,6 +27,7 @@ from cloudbase_auth_async.errors import (
     TransportError,
 )
 
+HttpSession = aiohttp.ClientSession
 ClientHandler = Callable[[aiohttp.ClientRequest], Awaitable[aiohttp.ClientResponse]]
 ClientMiddleware = Callable[
     [aiohttp.ClientRequest, ClientHandler], Awaitable[aiohttp.ClientResponse]

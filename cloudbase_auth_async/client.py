@@ -8,7 +8,7 @@ groups that need no user, and sessions for users.
 import uuid
 from collections.abc import Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from cloudbase_auth_async import config
 from cloudbase_auth_async._background import Background
@@ -16,7 +16,7 @@ from cloudbase_auth_async._clock import Clock, SystemClock
 from cloudbase_auth_async._exchange import Exchange
 from cloudbase_auth_async._pipeline import BaseCaller
 from cloudbase_auth_async._tokens import TokenPair, described
-from cloudbase_auth_async._transport import AiohttpTransport
+from cloudbase_auth_async._transport import AiohttpTransport, HttpSession
 from cloudbase_auth_async._version import __version__
 from cloudbase_auth_async.config import DEFAULT_REGION, DialectName, Settings
 from cloudbase_auth_async.endpoints.sign_in import SignIn
@@ -25,9 +25,6 @@ from cloudbase_auth_async.endpoints.token import Token
 from cloudbase_auth_async.endpoints.verification import Verification
 from cloudbase_auth_async.errors import ConfigurationError
 from cloudbase_auth_async.session import TokenSession
-
-if TYPE_CHECKING:
-    import aiohttp
 
 
 class AuthClient:
@@ -67,7 +64,7 @@ class AuthClient:
         region: str = DEFAULT_REGION,
         base_url: str | None = None,
         device_id: str | None = None,
-        http: "aiohttp.ClientSession | None" = None,
+        http: HttpSession | None = None,
         dialect: DialectName = "auto",
         timeout: float = 30.0,
         connect_timeout: float = 10.0,

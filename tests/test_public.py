@@ -1,0 +1,121 @@
+"""What users may import, and what it says of itself."""
+
+import ast
+import importlib
+import inspect
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+import cloudbase_auth_async
+from cloudbase_auth_async import AuthClient, TokenSession, errors, models, testing
+from cloudbase_auth_async.endpoints import providers, sign_in, sign_up, token, user, verification
+
+PACKAGE = Path(cloudbase_auth_async.__file__).parent
+GROUPS = [
+    sign_in.SignIn,
+    sign_up.SignUp,
+    verification.Verification,
+    token.Token,
+    user.User,
+    providers.Providers,
+]
+
+
+@pytest.mark.parametrize("module", [cloudbase_auth_async, testing])
+def test_public_names_are_sorted_and_there(module: ModuleType) -> None:
+    """`__all__` is sorted, and every name in it exists."""
+    assert list(module.__all__) == sorted(module.__all__)
+    assert all(hasattr(module, name) for name in module.__all__)
+
+
+def test_typed() -> None:
+    """Type checkers are told that the package is typed."""
+    assert (PACKAGE / "py.typed").is_file()
+
+
+def test_version_is_in_the_changelog() -> None:
+    """The newest entry of the changelog is the version of the package."""
+    changelog = (PACKAGE.parent / "CHANGELOG.md").read_text()
+    newest = re.search(r"^## \[(\d[^\]]*)\]", changelog, re.MULTILINE)
+    assert newest is not None
+    assert newest[1] == cloudbase_auth_async.__version__
+
+
+def _coroutines() -> Iterator[tuple[str, Any]]:
+    for group in GROUPS:
+        for name, method in inspect.getmembers(group, inspect.iscoroutinefunction):
+            if not name.startswith("_"):
+                yield f"{group.__name__}.{name}", method
+
+
+@pytest.mark.parametrize(
+    ("name", "coroutine"), list(_coroutines()), ids=lambda value: str(value)[:40]
+)
+def test_endpoints_name_their_errors_and_their_source(name: str, coroutine: Any) -> None:
+    """Each endpoint says what it raises and which dated vendor page it rests on."""
+    text = inspect.getdoc(coroutine) or ""
+    assert "Raises:" in text, name
+    assert re.search(r"^Source: https://\S+ \(\d{4}-\d\d-\d\d\)$", text, re.MULTILINE), name
+
+
+def test_names_of_the_design_are_there() -> None:
+    """The coroutines of the seven scenarios stand under their fixed names."""
+    names = {name for name, _ in _coroutines()}
+    assert names == {
+        "Providers.bind",
+        "Providers.list",
+        "Providers.unbind",
+        "SignIn.anonymously",
+        "SignIn.password",
+        "SignUp.register",
+        "Token.introspect",
+        "Token.refresh",
+        "Token.revoke",
+        "User.delete",
+        "User.me",
+        "User.sudo",
+        "User.update_password",
+        "Verification.send",
+        "Verification.verify",
+    }
+
+
+def test_everything_public_has_a_docstring() -> None:
+    """No public class, function or method is left unexplained."""
+    missing = []
+    for module in (errors, models, *(inspect.getmodule(group) for group in GROUPS)):
+        for name, thing in inspect.getmembers(module, inspect.isclass):
+            if not name.startswith("_") and thing.__module__.startswith("cloudbase_auth_async"):
+                missing += [name] if not thing.__doc__ else []
+    for owner in (AuthClient, TokenSession):
+        members = inspect.getmembers(owner, lambda m: inspect.isfunction(m) or _is_property(m))
+        missing += [n for n, m in members if not n.startswith("_") and not inspect.getdoc(m)]
+    assert not missing
+
+
+def _is_property(member: object) -> bool:
+    return isinstance(member, property)
+
+
+def test_import_starts_nothing() -> None:
+    """No module of the package opens, starts or asks for anything when it is imported."""
+    for path in PACKAGE.rglob("*.py"):
+        for node in ast.parse(path.read_text()).body:
+            call = ast.unparse(node) if isinstance(node, ast.Expr) else ""
+            allowed = isinstance(getattr(node, "value", None), ast.Constant) or (
+                path.name == "__main__.py" and call.startswith(("sys.exit", "main"))
+            )
+            assert not call or allowed, f"{path.name}: {call[:60]}"
+
+
+def test_every_module_imports_alone() -> None:
+    """Each module can be the first one imported: no order has to be known."""
+    for path in PACKAGE.rglob("*.py"):
+        if path.name != "__main__.py":
+            dotted = ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts)
+            assert importlib.import_module(dotted.removesuffix(".__init__"))
