@@ -67,12 +67,14 @@ class Flight:
 
     def land(self) -> bool:
         """Commit to every session, then wake whoever waits; True if the pair found a home."""
-        taken = [member.settle(self) for member in self.members]
-        self._landed = True
-        for waiter in self._waiters:
-            if not waiter.done():
-                waiter.set_result(None)
-        return any(taken)
+        try:
+            taken = [member.settle(self) for member in self.members]  # all, not up to the first
+            return any(taken)
+        finally:
+            self._landed = True
+            for waiter in self._waiters:
+                if not waiter.done():
+                    waiter.set_result(None)
 
 
 class Exchange:

@@ -44,7 +44,8 @@ class AuthClient:
         http: an aiohttp session to borrow. It is not closed, and its middlewares, cookies and
             `Authorization` header are not used.
         dialect: which contract to speak; `"auto"` finds out.
-        timeout: seconds for one call, retries included.
+        timeout: seconds for one call, retries included. A call that must wait for a refresh, or
+            is repeated after a 401, takes the time of each of them.
         connect_timeout: seconds for one connection.
         max_answer_bytes: the largest answer that is read.
         close_timeout: seconds that `aclose` lets a refresh under way finish.

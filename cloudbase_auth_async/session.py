@@ -239,10 +239,13 @@ class TokenSession:
         """
         if self._pair is None or self._closed:
             return False
-        if access_token != self._pair.access_token:
-            return True
+        ended = self._setback is not None and self._setback.verdict is Verdict.ENDED
+        if ended:
+            self._life = DEAD
+        if access_token != self._pair.access_token or self._life is DEAD:
+            return True  # others were told before: its successor is here or on its way
         now = self._clock.monotonic()
-        if not self.can_refresh or (self._rejections and now < self._trust_after):
+        if self._pair.refresh_token is None or (self._rejections and now < self._trust_after):
             return False
         self._rejections += 1
         self._trust_after = now + _policy.rejection_pause(self._rejections)
