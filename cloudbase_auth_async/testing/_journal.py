@@ -1,0 +1,118 @@
+"""
+What the emulator was asked, in the order it arrived.
+
+Entries hold what was sent, secrets too, so that a test can look; their `repr` does not, and
+`masked` gives the form that may be shown.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final, cast
+
+import attrs
+
+from cloudbase_auth_async.testing._fields import parsed
+from cloudbase_auth_async.testing._values import Request
+
+# A test of a large upload must not keep it a thousand times.
+_BODY_LIMIT: Final = 65_536
+_MASK: Final = "***"
+_SECRET_FIELDS: Final = frozenset({"code", "ticket", "authorization", "cookie"})
+_SECRET_ENDINGS: Final = ("token", "password", "secret", "_code", "_key")
+
+
+@attrs.frozen(kw_only=True)
+class Entry:
+    """One request, and how it was answered."""
+
+    method: str
+    path: str
+    template: str | None
+    query: Mapping[str, str] = attrs.field(repr=False)
+    headers: tuple[tuple[str, str], ...] = attrs.field(repr=False)
+    body: bytes = attrs.field(repr=False)
+    json: Any = attrs.field(repr=False)
+    request_id: str | None
+    # None: no answer yet, or none at all.
+    status: int | None = None
+
+    @property
+    def route(self) -> str | None:
+        """Return the name fault scripts know the route by, or None for an unknown path."""
+        return None if self.template is None else f"{self.method} {self.template}"
+
+    def header(self, name: str) -> str | None:
+        """Return the first header of that name, whatever its case."""
+        wanted = name.lower()
+        return next((value for key, value in self.headers if key.lower() == wanted), None)
+
+
+class Journal:
+    """The last requests, oldest first."""
+
+    __slots__ = ("_entries", "_limit", "_next")
+
+    def __init__(self, limit: int) -> None:
+        self._entries: dict[int, Entry] = {}
+        self._limit = limit
+        self._next = 0
+
+    def arrived(self, request: Request, template: str | None) -> int:
+        """Note a request and return the number to close it with."""
+        number = self._next
+        self._next += 1
+        self._entries[number] = Entry(
+            method=request.method,
+            path=request.path,
+            template=template,
+            query=request.query,
+            headers=request.headers,
+            body=request.body[:_BODY_LIMIT],
+            json=parsed(request.body),
+            request_id=request.header("x-request-id"),
+        )
+        if len(self._entries) > self._limit:
+            del self._entries[next(iter(self._entries))]
+        return number
+
+    def answered(self, number: int, status: int) -> None:
+        """Note the status of an answer, if the request is still remembered."""
+        entry = self._entries.get(number)
+        if entry is not None:
+            self._entries[number] = attrs.evolve(entry, status=status)
+
+    def entries(self) -> list[Entry]:
+        """Return what is remembered."""
+        return list(self._entries.values())
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._entries.clear()
+
+
+def masked(entry: Entry) -> Mapping[str, Any]:
+    """Return an entry as it may be shown: no password, no token, no code."""
+    return {
+        "method": entry.method,
+        "path": entry.path,
+        "route": entry.route,
+        "query": _mask(dict(entry.query)),
+        "headers": [[name, _masked_member(name, value)] for name, value in entry.headers],
+        "json": _mask(entry.json),
+        "status": entry.status,
+        "request_id": entry.request_id,
+    }
+
+
+def _mask(value: object) -> object:
+    if isinstance(value, dict):
+        members = cast("dict[str, object]", value)
+        return {name: _masked_member(name, member) for name, member in members.items()}
+    if isinstance(value, list):
+        return [_mask(member) for member in cast("list[object]", value)]
+    return value
+
+
+def _masked_member(name: str, value: object) -> object:
+    low = name.lower()
+    secret = low in _SECRET_FIELDS or low.endswith(_SECRET_ENDINGS)
+    return _MASK if secret else _mask(value)
