@@ -33,8 +33,8 @@ class Control:
 
     state: State
     clock: EmulatorClock
-    faults: FaultScript
-    journal: Journal
+    faults: FaultScript = attrs.field(factory=FaultScript)
+    journal: Journal = attrs.field(factory=Journal)
 
     def clear(self) -> None:
         """Forget users, sessions, codes, faults and requests; the clock goes on."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import Any, Final, Self, get_args
+from typing import Any, Self, get_args
 
 from cloudbase_auth_async.client import AuthClient
 from cloudbase_auth_async.testing import _keys, _provider_calls, _tokens, _users
@@ -10,7 +10,7 @@ from cloudbase_auth_async.testing._clock import EmulatorClock
 from cloudbase_auth_async.testing._control import Control, is_loopback
 from cloudbase_auth_async.testing._core import handle
 from cloudbase_auth_async.testing._faults import FaultScript
-from cloudbase_auth_async.testing._journal import Entry, Journal
+from cloudbase_auth_async.testing._journal import Entry
 from cloudbase_auth_async.testing._routes import BASE
 from cloudbase_auth_async.testing._server import Server
 from cloudbase_auth_async.testing._state import BoundProvider, State, User
@@ -23,8 +23,6 @@ from cloudbase_auth_async.testing._values import (
     Reuse,
     Settings,
 )
-
-_JOURNAL_LIMIT: Final = 10_000
 
 
 class Emulator:
@@ -97,12 +95,8 @@ class Emulator:
             opaque_access_tokens=opaque_access_tokens,
         )
         self._on_code = on_code
-        self._control = Control(
-            state=State(settings=self._settings),
-            clock=clock or EmulatorClock(),
-            faults=FaultScript(),
-            journal=Journal(_JOURNAL_LIMIT),
-        )
+        state = State(settings=self._settings)
+        self._control = Control(state=state, clock=clock or EmulatorClock())
         self._server = Server(
             self._control,
             host=host,

@@ -51,7 +51,7 @@ class Journal:
 
     __slots__ = ("_entries", "_limit", "_next")
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int = 10_000) -> None:
         self._entries: dict[int, Entry] = {}
         self._limit = limit
         self._next = 0
