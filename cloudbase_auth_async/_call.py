@@ -120,6 +120,7 @@ class Request:
 
     Attributes:
         operation, route: what logs and errors may name; the URL may hold secrets.
+        authorization: the header's value; None for none.
         fresh_connection: whether it must not go out on a kept-alive connection.
     """
 
@@ -127,6 +128,7 @@ class Request:
     method: str
     route: str
     request_id: str
+    authorization: str | None = attrs.field(default=None, repr=False)
     fresh_connection: bool = False
     url: str = attrs.field(repr=False)
     headers: Mapping[str, str] = attrs.field(repr=False)

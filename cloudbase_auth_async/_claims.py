@@ -5,15 +5,15 @@ Nothing here may decide whom to trust: the claims tell when to refresh and wheth
 answered with the same user. For trust, ask the service (`token.introspect`).
 """
 
-import math
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
 
 import attrs
 import jwt
 
-_YEAR_10000 = 253402300800  # no datetime can hold it
+_YEAR_10000 = 253402300800 - 86400  # no datetime can hold it; a day less, for time zones
 NO_CLAIMS: Mapping[str, Any] = MappingProxyType({})
 
 
@@ -55,4 +55,12 @@ def span(claims: Mapping[str, Any]) -> Span:
 def _instant(value: object) -> float | None:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
-    return float(value) if math.isfinite(value) and 0 < value < _YEAR_10000 else None
+    # Compared before it is converted: an integer may be too large for a float. NaN fails both.
+    return float(value) if 0 < value < _YEAR_10000 else None
+
+
+def moment(epoch_seconds: float) -> datetime | None:
+    """Turn seconds since the epoch into an aware datetime; None if no datetime can hold them."""
+    if not 0 <= epoch_seconds < _YEAR_10000:
+        return None
+    return datetime.fromtimestamp(epoch_seconds, UTC)

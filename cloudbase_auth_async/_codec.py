@@ -7,13 +7,13 @@ counts as absent, as services written in Go mean it.
 """
 
 import json
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeVar, cast, get_args, get_origin
 
 import attrs
 import cattrs
-from cattrs.cols import list_structure_factory
 from cattrs.gen import make_dict_structure_fn, override
 
 from cloudbase_auth_async import models
@@ -21,7 +21,9 @@ from cloudbase_auth_async._tokens import TokenPair
 
 T = TypeVar("T")
 
-_WORDS: dict[type, str] = {str: "a string", int: "an integer", bool: "true or false"}
+_LONGEST_LIST = 10_000
+_INT64 = 2**63  # beyond it no service means a number, and arithmetic with floats breaks
+_WORDS: dict[type, str] = {str: "a string", bool: "true or false"}
 # Fields of our own making: the wire cannot set them, a field of that name there is "extra".
 _OURS: dict[type, frozenset[str]] = {TokenPair: frozenset({"expires_at", "started"})}
 
@@ -52,9 +54,10 @@ class Malformed(Exception):
 class _Wrong(ValueError):
     """A value of the wrong type; where it stands is found on the second pass."""
 
-    def __init__(self, expected: str) -> None:
+    def __init__(self, expected: str, path: str = "") -> None:
         super().__init__(expected)
         self.expected = expected
+        self.path = path
 
 
 def parse(body: bytes) -> Any:
@@ -97,25 +100,29 @@ def decode(document: Any, kind: type[T]) -> T:
 
 def salvaged(document: Any) -> TokenPair | None:
     """
-    Save the tokens out of an answer that `decode` refuses.
+    Save the tokens out of an answer that `decode` refuses; None if it has none.
 
     A refresh has spent the old token by the time its answer is read: a wrong type in `scope`
-    must not cost the user the session.
+    must not cost the user the session. An access token that cannot be used is left empty.
     """
-    if type(document) is not dict:
+    try:
+        fields = _mapping(document, None)
+    except _Wrong:
         return None
-    fields = cast("dict[str, Any]", document)
-    texts = {name: v for name in _TOKEN_TEXTS if isinstance(v := fields.get(name), str) and v}
-    if "access_token" not in texts:
+    texts = {n: v for n, v in fields.items() if n in _TOKEN_TEXTS and type(v) is str and v}
+    access_token = texts.get("access_token", "")
+    usable = _BEARER.fullmatch(access_token) is not None
+    if not usable and "refresh_token" not in texts:
         return None
     return TokenPair(
-        access_token=texts["access_token"],
+        access_token=access_token if usable else "",
         refresh_token=texts.get("refresh_token"),
         sub=texts.get("sub"),
         scope=texts.get("scope"),
     )
 
 
+_BEARER = re.compile(r"[\x21-\x7e]+")
 _TOKEN_TEXTS = ("access_token", "refresh_token", "sub", "scope")
 
 
@@ -125,11 +132,11 @@ def _locate(failure: BaseException) -> tuple[str, str]:
     while isinstance(failure, cattrs.BaseValidationError):
         failure = failure.exceptions[0]
         for note in getattr(failure, "__notes__", ()):
-            if isinstance(note, cattrs.IterableValidationNote):
-                path += f"[{note.index}]"
-            elif isinstance(note, cattrs.AttributeValidationNote):
+            if isinstance(note, cattrs.AttributeValidationNote):
                 path += f".{note.name}"
-    return path, failure.expected if isinstance(failure, _Wrong) else "a value"
+    if isinstance(failure, _Wrong):
+        return path + failure.path, failure.expected
+    return path, "a value"
 
 
 def _strict(kind: type) -> Callable[[Any, Any], Any]:
@@ -140,6 +147,12 @@ def _strict(kind: type) -> Callable[[Any, Any], Any]:
         return value
 
     return exactly
+
+
+def _integer(value: Any, _: Any) -> int:
+    if type(value) is not int or not -_INT64 <= value < _INT64:
+        raise _Wrong("an integer")
+    return value
 
 
 def _moment(value: Any, _: Any) -> datetime:
@@ -157,14 +170,27 @@ def _mapping(value: Any, _: Any) -> Mapping[str, Any]:
 
 
 def _tuples(kind: Any, converter: cattrs.Converter) -> Callable[[Any, Any], Any]:
-    items: Any = list.__class_getitem__(get_args(kind)[0])
-    structure = list_structure_factory(items, converter)
+    item = get_args(kind)[0]
+    structure = converter.get_structure_hook(item)
 
     def listed(value: Any, _: Any) -> Any:
         # Without the check a string would be taken apart into its letters.
-        if type(value) is not list:
+        if not isinstance(value, list):
             raise _Wrong("a list")
-        return tuple(structure(value, items))
+        elements = cast("Sequence[Any]", value)
+        if len(elements) > _LONGEST_LIST:
+            raise _Wrong(f"at most {_LONGEST_LIST} items")
+        index = 0
+        try:
+            found: list[Any] = []
+            for index, element in enumerate(elements):  # noqa: B007 - the handler reads it
+                found.append(structure(element, item))
+        except (ValueError, KeyError, cattrs.BaseValidationError) as failure:
+            # The first is enough: collecting them all makes a large bad answer very expensive.
+            path, expected = _locate(failure)
+        else:
+            return tuple(found)
+        raise _Wrong(expected, f"[{index}]{path}")
 
     return listed
 
@@ -214,8 +240,18 @@ def _tidy_introspection(value: Any) -> Any:
     return {**sent, "active": named}
 
 
+def _tidy_tokens(value: Any) -> Any:
+    """An empty refresh token is none, and an access token must be able to stand in a header."""
+    sent = _mapping(value, None)
+    access_token = sent.get("access_token")
+    if isinstance(access_token, str) and not _BEARER.fullmatch(access_token):
+        raise _Wrong("a token", ".access_token")
+    return {**sent, "refresh_token": None} if sent.get("refresh_token") == "" else sent
+
+
 _TIDY: dict[type, Callable[[Any], Any]] = {
     ProviderList: _tidy_providers,
+    TokenPair: _tidy_tokens,
     models.Introspection: _tidy_introspection,
     models.UserGroup: _tidy_group,
     models.UserProfile: _tidy_profile,
@@ -230,6 +266,7 @@ def _converter(*, tracking: bool) -> cattrs.Converter:
     converter = cattrs.Converter(detailed_validation=tracking)
     for kind in _WORDS:
         converter.register_structure_hook(kind, _strict(kind))
+    converter.register_structure_hook(int, _integer)
     converter.register_structure_hook(datetime, _moment)
     converter.register_structure_hook_func(_is(Mapping), _mapping)
     factories: Any = converter.register_structure_hook_factory

@@ -3,16 +3,19 @@ The one place where a session's refresh token is spent, and each only once.
 
 Flights are keyed by the refresh token: two sessions made of the same pair share one, two users
 never do. A flight belongs to the client's background, not to a caller, so nobody's cancellation
-stops it; and it is committed to its sessions before anybody who waits is told.
+stops it. Its outcome is committed to every session that holds the token, whether it asked or
+not, before anybody who waits is told.
 """
 
 import asyncio
+import weakref
+from collections.abc import Iterable
 from typing import Protocol
 
 import attrs
 
 from cloudbase_auth_async._background import Background
-from cloudbase_auth_async._pipeline import BaseCaller, log
+from cloudbase_auth_async._pipeline import BaseCaller
 from cloudbase_auth_async._tokens import TokenPair
 from cloudbase_auth_async.endpoints.token import refresh_call, revoke_call
 from cloudbase_auth_async.errors import (
@@ -27,9 +30,21 @@ from cloudbase_auth_async.errors import (
 class Member(Protocol):
     """A session, as far as a flight knows it."""
 
-    def settle(self, flight: "Flight") -> bool:
-        """Take the outcome; True if a new pair found a home, or must not be touched."""
+    def settle(self, flight: "Flight") -> None:
+        """Take the outcome of a refresh, if it is still of interest."""
         ...
+
+
+class _Holder(weakref.ref[Member]):
+    """A session that holds a refresh token, found by it without being kept alive."""
+
+    __slots__ = ("token",)
+
+    token: str
+
+
+def _not_begun() -> CloudBaseAuthError:
+    return ClientClosed("the client was closed before a refresh began")
 
 
 @attrs.define(eq=False)
@@ -39,24 +54,26 @@ class Flight:
 
     Attributes:
         refresh_token: what is spent.
-        members: the sessions it is for.
+        members: the sessions that asked for it, kept alive until it lands: somebody's hook may
+            be waiting to store the pair.
         pair: the new pair, if it came.
-        failure: what it ended in otherwise.
+        failure: what it ended in otherwise; until it is sent, that it was not.
+        landed: whether the outcome is committed.
     """
 
     refresh_token: str = attrs.field(repr=False)
     members: list[Member] = attrs.field(factory=list[Member], repr=False)
     pair: TokenPair | None = None
-    failure: CloudBaseAuthError | None = None
+    failure: CloudBaseAuthError | None = attrs.field(factory=_not_begun)
     task: "asyncio.Task[None] | None" = attrs.field(default=None, repr=False)
     _waiters: set["asyncio.Future[None]"] = attrs.field(
         factory=set["asyncio.Future[None]"], repr=False
     )
-    _landed: bool = False
+    landed: bool = False
 
     async def wait(self) -> None:
         """Wait until the outcome is committed. A cancelled waiter leaves the rest alone."""
-        if self._landed:
+        if self.landed:
             return
         waiter = asyncio.get_running_loop().create_future()
         self._waiters.add(waiter)
@@ -65,13 +82,13 @@ class Flight:
         finally:
             self._waiters.discard(waiter)
 
-    def land(self) -> bool:
-        """Commit to every session, then wake whoever waits; True if the pair found a home."""
+    def land(self, holders: Iterable[Member]) -> None:
+        """Commit to every session, then wake whoever waits."""
         try:
-            taken = [member.settle(self) for member in self.members]  # all, not up to the first
-            return any(taken)
+            for member in holders:
+                member.settle(self)
         finally:
-            self._landed = True
+            self.landed = True
             for waiter in self._waiters:
                 if not waiter.done():
                     waiter.set_result(None)
@@ -80,12 +97,35 @@ class Flight:
 class Exchange:
     """Starts flights, and joins those who come later to the one that is under way."""
 
-    __slots__ = ("_background", "_caller", "_flights")
+    __slots__ = ("_background", "_caller", "_flights", "_holders")
 
     def __init__(self, caller: BaseCaller, background: Background) -> None:
         self._caller = caller
         self._background = background
         self._flights: dict[str, Flight] = {}
+        self._holders: dict[str, list[_Holder]] = {}
+
+    def hold(self, refresh_token: str | None, member: Member) -> None:
+        """Note that a session holds this token: it is told when somebody else spends it."""
+        if refresh_token is not None:
+            holder = _Holder(member, self._gone)
+            holder.token = refresh_token
+            self._holders.setdefault(refresh_token, []).append(holder)
+
+    def release(self, refresh_token: str | None, member: Member) -> None:
+        """Note that a session holds this token no longer."""
+        for holder in tuple(self._holders.get(refresh_token or "", ())):
+            if holder() is member:
+                self._gone(holder)
+
+    def _gone(self, holder: weakref.ref[Member]) -> None:
+        if not isinstance(holder, _Holder):
+            return
+        holders = self._holders.get(holder.token, [])
+        # By identity: dead references compare by identity anyway, live ones by their sessions.
+        holders[:] = [other for other in holders if other is not holder]
+        if not holders:
+            self._holders.pop(holder.token, None)
 
     def join(self, refresh_token: str, member: Member) -> Flight:
         """
@@ -107,6 +147,8 @@ class Exchange:
         except ClientClosed:
             del self._flights[refresh_token]
             raise
+        # A task that is cancelled before its first step runs none of its code.
+        flight.task.add_done_callback(lambda _: self._land(flight))
         return flight
 
     def under_way(self, refresh_token: str | None) -> Flight | None:
@@ -139,11 +181,12 @@ class Exchange:
     ) -> CloudBaseAuthError | None:
         renewed = False
         if flight is not None and flight.task is not None:
-            await asyncio.wait({flight.task})  # it revokes the pair it brings
-            renewed = flight.pair is not None
+            await asyncio.wait({flight.task})
+            if flight.pair is not None:
+                pair, renewed = flight.pair, True  # nobody may go on with what it brought
         try:
             gone = await self._revoked(pair, alive=alive or renewed)
-            if not gone and not renewed and pair.refresh_token is not None:
+            if not gone and pair.refresh_token is not None:
                 # It takes an access token that lives: the refresh token buys a last one.
                 last = await self._caller.call(refresh_call(pair.refresh_token))
                 await self._caller.call(revoke_call(last.access_token))
@@ -172,14 +215,13 @@ class Exchange:
         except CloudBaseAuthError as failure:
             flight.failure = failure.with_traceback(None)
         finally:
-            self._flights.pop(flight.refresh_token, None)
-            taken = flight.land()
-        if flight.pair is not None and not taken:
-            await self._revoke_orphan(flight.pair)
+            self._land(flight)
 
-    async def _revoke_orphan(self, pair: TokenPair) -> None:
-        """Everybody signed out meanwhile: the new pair must not live on at the service."""
-        try:
-            await self._caller.call(revoke_call(pair.access_token))
-        except CloudBaseAuthError as failure:
-            log.warning("a pair nobody holds could not be revoked: %s", type(failure).__name__)
+    def _land(self, flight: Flight) -> None:
+        """Commit an outcome to every session that holds the token; once."""
+        if flight.landed:
+            return
+        present = [holder() for holder in self._holders.get(flight.refresh_token, ())]
+        holders = dict.fromkeys([*flight.members, *(m for m in present if m is not None)])
+        flight.land(holders)
+        self._flights.pop(flight.refresh_token, None)

@@ -48,6 +48,8 @@ class Announcer:
 
     async def _pump(self) -> None:
         try:
+            # Not at once: an eager task factory would run hooks in the middle of the commit.
+            await asyncio.sleep(0)
             while self._news:
                 tokens = self._news.popleft()
                 for hook in tuple(self._hooks):
@@ -61,7 +63,16 @@ class Announcer:
             done = hook(tokens)
             if inspect.isawaitable(done):
                 await done
+        except asyncio.CancelledError as failure:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            _report(failure)  # the hook's own, of something it awaited: no reason to stop here
         except Exception as failure:  # noqa: BLE001 - somebody else's code; its error is handed on
-            asyncio.get_running_loop().call_exception_handler(
-                {"message": "an on_change hook failed", "exception": failure}
-            )
+            _report(failure)
+
+
+def _report(failure: BaseException) -> None:
+    asyncio.get_running_loop().call_exception_handler(
+        {"message": "an on_change hook failed", "exception": failure}
+    )

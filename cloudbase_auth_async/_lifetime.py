@@ -23,6 +23,9 @@ MANDATORY_SHARE = 0.1
 
 # An answer that took longer says too little about the service's clock.
 _SLOWEST_DATE_SECONDS = 10.0
+# Less than this may be the Date header's own coarseness and a slow answer.
+_JUMP_SECONDS = 5.0
+_FOREVER = 1e10
 
 
 @attrs.frozen
@@ -68,10 +71,12 @@ class ServerTime:
     Attributes:
         clock: ours.
         offset: service's epoch seconds minus monotonic seconds; None until an answer told.
+        jumps: how often what is known changed so much that lives must be counted anew.
     """
 
     clock: Clock
     offset: float | None = None
+    jumps: int = 0
 
     def now(self) -> float:
         """Return the service's epoch seconds; our wall clock's as long as nothing better is."""
@@ -94,8 +99,11 @@ class ServerTime:
             stamp = email.utils.parsedate_to_datetime(date).timestamp()
         except (ValueError, OverflowError, OSError):
             return
+        believed = self.now()
         # Date counts whole seconds: on average the moment lies half a second later.
         self.offset = stamp + 0.5 - (began + ended) / 2
+        if abs(self.now() - believed) > _JUMP_SECONDS:
+            self.jumps += 1
 
 
 def lifetime_of(pair: TokenPair, server_time: ServerTime) -> Lifetime:
@@ -112,7 +120,7 @@ moment before it was asked for, on the monotonic clock |
     if not pair.access_token:
         return DEAD
     lengths = (span(unverified_claims(pair.access_token)).seconds, pair.expires_in)
-    whole = min((float(length) for length in lengths if length and length > 0), default=None)
+    whole = min((length for length in lengths if length and 0 < length < _FOREVER), default=None)
     if pair.started is not None and whole is not None:
         return lifetime(pair.started + whole, whole)
     if pair.expires_at is None:

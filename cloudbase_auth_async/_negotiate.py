@@ -9,7 +9,8 @@ or an introspection says "inactive" and that form has not proved itself yet |
 | introspect, revoke, without a secret | the token as bearer | never |
 | send a code without `target` | no such field | `invalid_argument` |
 
-What worked is remembered for each feature, in the client. Nothing here does I/O.
+What worked is remembered for each feature, in the client, and goes first from then on. Nothing
+here does I/O.
 """
 
 from collections.abc import Sequence
@@ -49,8 +50,11 @@ def candidates(
     ]
     if not forms:
         raise ConfigurationError("client_secret", f"is needed for {call.operation}")
-    known = [form for form in forms if form.dialect is spoken]
-    return known or forms
+    # What is known comes first. The rest stays in reserve, so that a service which changes its
+    # mind locks nobody out, unless it only adds a field: then it is not asked without again.
+    if call.turn is Turn.INVALID_ARGUMENT and spoken is Dialect.DOCUMENTED:
+        return [form for form in forms if form.dialect is spoken] or forms
+    return sorted(forms, key=lambda form: form.dialect is not spoken)
 
 
 def moves_on(turn: Turn, error: ApiError) -> bool:
@@ -66,14 +70,20 @@ def moves_on(turn: Turn, error: ApiError) -> bool:
             return error.error == "invalid_argument"
 
 
-def told(turn: Turn, refusals: Sequence[ApiError]) -> ApiError:
+def is_foreign(error: ApiError) -> bool:
+    """Tell whether a service refused a form because it does not speak it, and is not in trouble."""
+    return error.status in (400, *_CLIENT_REFUSED, *_NO_ROUTE)
+
+
+def told(turn: Turn, refusals: Sequence[ApiError], *, spoken: Dialect | None) -> ApiError:
     """
     Choose which refusal the caller sees when every form was refused.
 
-    Refused clients see what was said of their credentials. Otherwise the last form's refusal is
-    the one about the matter itself, unless it is a bare 404 and an earlier one had a name.
+    Refused clients see what was said of their credentials, and a service whose dialect is known
+    is taken at its word. Otherwise the last form's refusal is the one about the matter itself,
+    unless it is a bare 404 and an earlier one had a name.
     """
-    if turn is Turn.CLIENT_REFUSED:
+    if turn is Turn.CLIENT_REFUSED or spoken is not None:
         return refusals[0]
     if refusals[-1].error is None:
         return next((r for r in refusals if r.error is not None), refusals[-1])

@@ -10,7 +10,7 @@ import json
 import logging
 import random
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, TypeVar, cast
 from urllib.parse import quote, urlencode
 
@@ -30,6 +30,7 @@ from cloudbase_auth_async.errors import ApiError, DecodeError, RequestTimedOut, 
 T = TypeVar("T")
 
 log = logging.getLogger("cloudbase_auth_async")
+log.addHandler(logging.NullHandler())  # or Python prints our warnings where nobody set logging up
 
 # Body, query and path fields whose values must not come back in an error's text.
 _SECRET_FIELDS = frozenset(
@@ -106,11 +107,12 @@ class BaseCaller:
             DecodeError: the answer is not what the call answers.
         """
         deadline = self.clock.monotonic() + self.settings.timeout
+        spoken = self._spoken.get(call.feature or "")
         forms = _negotiate.candidates(
             call,
             pinned=self.settings.dialect,
             has_secret=self._basic is not None,
-            spoken=self._spoken.get(call.feature or ""),
+            spoken=spoken,
         )
         refusals: list[ApiError] = []
         doubtful: T | None = None
@@ -121,14 +123,20 @@ class BaseCaller:
                 if call.conclusive is None or call.conclusive(answer):
                     self._learn(call, form)
                     return answer
+                if form.dialect is spoken:
+                    return answer
                 doubtful = answer
-            elif doubtful is not None or _negotiate.moves_on(call.turn, answered.refusal):
+            elif (
+                _negotiate.moves_on(call.turn, answered.refusal)
+                if doubtful is None
+                else _negotiate.is_foreign(answered.refusal)
+            ):
                 refusals.append(answered.refusal)
             else:
                 raise answered.refusal
         if doubtful is not None:
             return doubtful
-        raise _negotiate.told(call.turn, refusals)
+        raise _negotiate.told(call.turn, refusals, spoken=spoken)
 
     def _learn(self, call: Call[Any], form: Form) -> None:
         if call.feature is not None and len(call.forms) > 1:
@@ -189,7 +197,7 @@ class BaseCaller:
                 request_id=request.request_id,
                 renamed=call.renamed,
                 server_now=self.server_time.now(),
-                secrets=self._secrets(form, bearer),
+                secrets=lambda: self._secrets(form, bearer),
             )
         except Malformed as trouble:
             malformed = trouble
@@ -233,7 +241,7 @@ class BaseCaller:
         request_id = str(uuid.uuid4())
         headers = {
             "Accept": "application/json",
-            "Accept-Encoding": "gzip, deflate",
+            "Accept-Encoding": "gzip",
             "User-Agent": self._user_agent,
             "x-request-id": request_id,
         }
@@ -241,12 +249,12 @@ class BaseCaller:
         if form.device:
             headers["x-device-id"] = self.settings.device_id
         if form.auth is Auth.USER:
-            headers["Authorization"] = f"Bearer {bearer}"
+            authorization: str | None = f"Bearer {bearer}"
         elif form.auth is Auth.SUBJECT:
-            headers["Authorization"] = f"Bearer {form.subject}"
-        elif self._basic is not None:
-            headers["Authorization"] = self._basic
+            authorization = f"Bearer {form.subject}"
         else:
+            authorization = self._basic
+        if authorization is None:
             query["client_id"] = self.settings.client_id
         body = None
         if form.body is not None:
@@ -258,19 +266,22 @@ class BaseCaller:
             route=form.route,
             request_id=request_id,
             fresh_connection=call.fresh_connection,
+            authorization=authorization,
             url=self.settings.base_url + _path(form) + _query(query),
             headers=headers,
             body=body,
         )
 
-    def _secrets(self, form: Form, bearer: str | None) -> Iterator[str]:
-        """List what an error's text must not repeat, also as it stands in a URL."""
+    def _secrets(self, form: Form, bearer: str | None) -> list[str]:
+        """List what an error's text must not repeat, also as it stands in a URL or in JSON."""
         named = [form.body or {}, form.query, form.parts]
         values = [v for fields in named for k, v in fields.items() if k in _SECRET_FIELDS]
-        for value in (*values, bearer, form.subject, self.settings.client_secret, self._basic):
-            if isinstance(value, str) and len(value) >= _SHORTEST_SECRET:
-                yield value
-                yield quote(value, safe="")
+        encoded = None if self._basic is None else self._basic.removeprefix("Basic ")
+        values += [bearer, form.subject, self.settings.client_secret, encoded]
+        texts = {v for v in values if isinstance(v, str) and len(v) >= _SHORTEST_SECRET}
+        texts |= {json.dumps(text)[1:-1] for text in texts} | {quote(t, safe="") for t in texts}
+        # Longest first: an old password that begins the new one would leave its end standing.
+        return sorted(texts, key=len, reverse=True)
 
 
 def _path(form: Form) -> str:

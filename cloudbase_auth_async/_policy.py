@@ -49,9 +49,10 @@ FIRST_PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 60.0
 LONGEST_RETRY_AFTER_SECONDS = 3600.0
 # After an unknown outcome, with the access token dead too, there is nothing to lose by asking
-# again, but the first request may still be on its way: wait it out, then ask thrice an hour.
+# again, but the first request may still be on its way: wait it out, then ask seldom. With the
+# first attempt that makes three in any hour.
 FIRST_PROBE_SECONDS = 60.0
-PROBE_SECONDS = 1200.0
+PROBE_SECONDS = 1800.0
 # A service that rejects each fresh token must not cost a refresh token for each call.
 FIRST_REJECTION_SECONDS = 60.0
 LONGEST_REJECTION_SECONDS = 3600.0
@@ -172,6 +173,9 @@ def setback(
         jitter: where chance comes from; sessions that failed together part ways.
     """
     found = verdict(failure)
+    if found is Verdict.LATER and before is not None and before.verdict is Verdict.UNKNOWN:
+        # That this attempt surely failed does not tell how the earlier one ended.
+        return Setback(Verdict.UNKNOWN, told(failure), before.count, before.until)
     count = 1 + (before.count if before is not None and before.verdict is found else 0)
     if found is Verdict.UNKNOWN:
         wait = FIRST_PROBE_SECONDS if count == 1 else PROBE_SECONDS

@@ -2,9 +2,10 @@
 The edge of the library: what passes it outward carries none of our frames.
 
 Error reporters print the local variables of every frame of a traceback. Ours hold passwords,
-headers and bodies; so a public coroutine raises its errors anew, from a frame that holds none.
+headers and bodies; so what is public raises its errors anew, from a frame that holds none.
 """
 
+import asyncio
 import functools
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, ParamSpec, TypeVar
@@ -16,18 +17,42 @@ R = TypeVar("R")
 
 
 def sealed(coroutine: Callable[P, Awaitable[R]]) -> Callable[P, Coroutine[Any, Any, R]]:
-    """Wrap a public coroutine. Only our own errors are touched: a bug keeps its traceback."""
+    """
+    Wrap a public coroutine function.
+
+    Our own errors and cancellations pass with their frames removed; a cancellation is the same
+    object as before. A bug keeps its traceback.
+    """
 
     @functools.wraps(coroutine)
     async def edge(*args: P.args, **kwargs: P.kwargs) -> R:
-        running = coroutine(*args, **kwargs)
-        del args, kwargs
+        try:
+            running = coroutine(*args, **kwargs)
+        finally:
+            del args, kwargs
         try:
             return await running
+        except (CloudBaseAuthError, asyncio.CancelledError) as error:
+            failure = error.with_traceback(None)
+            failure.__context__ = None
+        del running
+        raise failure
+
+    return edge
+
+
+def sealed_function(function: Callable[P, R]) -> Callable[P, R]:
+    """Wrap a public function that is no coroutine."""
+
+    @functools.wraps(function)
+    def edge(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return function(*args, **kwargs)
         except CloudBaseAuthError as error:
             failure = error.with_traceback(None)
-        failure.__context__ = None
-        del running
+            failure.__context__ = None
+        finally:
+            del args, kwargs
         raise failure
 
     return edge

@@ -5,13 +5,14 @@ The two travel together because half of an old pair with half of a new one signs
 """
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from types import NoneType
 from typing import Any, Self, TypeVar, cast
 
 import attrs
 
-from cloudbase_auth_async._claims import span, unverified_claims
+from cloudbase_auth_async._claims import moment, span, unverified_claims
+from cloudbase_auth_async._sealed import sealed_function
 from cloudbase_auth_async.errors import ConfigurationError
 
 
@@ -70,6 +71,7 @@ class TokenPair:
         }
 
     @classmethod
+    @sealed_function
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
         """
         Read what `to_dict` wrote, or the service's own answer as somebody stored it.
@@ -83,6 +85,7 @@ class TokenPair:
         if not known["access_token"] and not known["refresh_token"]:
             raise ConfigurationError("access_token", "is missing, and so is refresh_token")
         known["access_token"] = known["access_token"] or ""
+        known["refresh_token"] = known["refresh_token"] or None  # services in Go write ""
         known["token_type"] = known["token_type"] or "Bearer"
         known["expires_at"] = _moment(known["expires_at"])
         known["groups"] = _strings("groups", data.get("groups"))
@@ -91,7 +94,7 @@ class TokenPair:
         return described(pair)
 
     def __reduce__(self) -> Any:
-        raise TypeError("a TokenPair is not pickled; use to_dict() and from_dict()")
+        raise TypeError("a TokenPair holds secrets and is not pickled; use to_dict()")
 
     def __copy__(self) -> Self:
         return self
@@ -112,7 +115,13 @@ _FIELDS: dict[str, tuple[type, ...]] = {
 }
 
 
+# The service's own longest, a publishable key, lives 73 years.
+_LONGEST_LIFE_SECONDS = 10_000_000_000
+
 P = TypeVar("P", bound=TokenPair)
+
+
+_LARGEST = 2**63
 
 
 def _read(data: Mapping[str, Any], name: str, kinds: tuple[type, ...]) -> Any:
@@ -121,6 +130,8 @@ def _read(data: Mapping[str, Any], name: str, kinds: tuple[type, ...]) -> Any:
         return None
     if isinstance(value, bool) or not isinstance(value, kinds):
         raise ConfigurationError(name, f"must be of type {kinds[-1].__name__}")
+    if isinstance(value, int | float) and not -_LARGEST < value < _LARGEST:
+        raise ConfigurationError(name, "must be a reasonable number")
     return value
 
 
@@ -136,11 +147,10 @@ def _strings(name: str, value: Any) -> tuple[str, ...]:
 def _moment(epoch_seconds: float | None) -> datetime | None:
     if epoch_seconds is None:
         return None
-    try:
-        return datetime.fromtimestamp(epoch_seconds, UTC)
-    except (OverflowError, ValueError, OSError):
-        pass
-    raise ConfigurationError("expires_at", "must be seconds since the epoch")
+    found = moment(epoch_seconds)
+    if found is None:
+        raise ConfigurationError("expires_at", "must be seconds since the epoch")
+    return found
 
 
 def described(pair: P, *, server_now: float | None = None) -> P:
@@ -155,7 +165,7 @@ def described(pair: P, *, server_now: float | None = None) -> P:
     told = span(unverified_claims(pair.access_token))
     expires_at = pair.expires_at
     if told.exp is not None:
-        expires_at = datetime.fromtimestamp(told.exp, UTC)
+        expires_at = moment(told.exp)
     elif expires_at is None and server_now is not None and pair.expires_in:
-        expires_at = datetime.fromtimestamp(server_now + pair.expires_in, UTC)
+        expires_at = moment(server_now + min(pair.expires_in, _LONGEST_LIFE_SECONDS))
     return attrs.evolve(pair, sub=told.sub or pair.sub, expires_at=expires_at)

@@ -9,7 +9,7 @@ retries.
 import asyncio
 import zlib
 from collections.abc import Awaitable, Callable
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import aiohttp
 import attrs
@@ -26,6 +26,8 @@ from cloudbase_auth_async.errors import (
     RequestTimedOut,
     TransportError,
 )
+
+_REJECTED = 401
 
 HttpSession = aiohttp.ClientSession
 ClientHandler = Callable[[aiohttp.ClientRequest], Awaitable[aiohttp.ClientResponse]]
@@ -104,10 +106,12 @@ class _Attempt:
         handler: ClientHandler,
     ) -> aiohttp.ClientResponse:
         # A borrowed session may add its own defaults. A user's bearer or cookies on a sign-in
-        # are refused by the gateway, and would tell one user's secrets in another's call.
-        if "Authorization" not in self.request.headers:
-            wire.headers.popall("Authorization", None)
+        # are refused by the gateway, and would tell one user's secrets in another's call. Ours
+        # is set here, because aiohttp refuses it beside one that it found in a netrc file.
+        wire.headers.popall("Authorization", None)
         wire.headers.popall("Cookie", None)
+        if self.request.authorization is not None:
+            wire.headers["Authorization"] = self.request.authorization
         try:
             return await handler(wire)
         except aiohttp.ClientConnectorError:
@@ -158,17 +162,19 @@ class AiohttpTransport:
     """
 
     def __init__(self, settings: Settings, *, http: aiohttp.ClientSession | None) -> None:
+        if http is not None and not isinstance(cast("object", http), aiohttp.ClientSession):
+            raise ConfigurationError("http", "must be an aiohttp.ClientSession")
         if http is not None and http.auth is not None:
             raise ConfigurationError("http", "must not have an `auth` of its own")
         self._settings = settings
         self._borrowed = http
-        self._pooled: aiohttp.ClientSession | None = None
-        self._single: aiohttp.ClientSession | None = None
+        self._opened: dict[bool, aiohttp.ClientSession] = {}
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
 
     async def send(self, request: Request, *, timeout: float) -> Response:  # noqa: ASYNC109
         """Send once; see `Transport.send`."""
-        http = self._session(fresh=request.fresh_connection)
+        http = await self._session(fresh=request.fresh_connection)
         body = None if request.body is None else _Body(request.body)
         attempt = _Attempt(request, body)
         try:
@@ -201,26 +207,30 @@ class AiohttpTransport:
     async def aclose(self) -> None:
         """Close what was opened here; a borrowed session stays open."""
         self._closed = True
-        for http in (self._pooled, self._single):
-            if http is not None:
-                await http.close()
+        # Shielded: a cancelled close must not leave one of them open.
+        await asyncio.shield(asyncio.gather(*(http.close() for http in self._opened.values())))
 
-    def _session(self, *, fresh: bool) -> aiohttp.ClientSession:
+    async def _session(self, *, fresh: bool) -> aiohttp.ClientSession:
         if self._closed:
             raise ClientClosed("the client is closed")
         if self._borrowed is not None:
             if self._borrowed.closed:
                 raise ClientClosed("the borrowed aiohttp session is closed")
             return self._borrowed
+        loop = asyncio.get_running_loop()
+        if loop is not self._loop:
+            # What was opened in a loop that has ended is of no use in this one.
+            dead, self._opened, self._loop = list(self._opened.values()), {}, loop
+            await asyncio.gather(*(http.close() for http in dead))
         # A kept-alive connection may be closed by the service just as a request goes out on it,
         # and then nobody knows whether a refresh token was spent: spends get their own.
-        if fresh:
-            if self._single is None:
-                self._single = _open(aiohttp.TCPConnector(force_close=True))
-            return self._single
-        if self._pooled is None:
-            self._pooled = _open(aiohttp.TCPConnector())
-        return self._pooled
+        http = self._opened.get(fresh)
+        if http is None:
+            http = self._opened[fresh] = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(force_close=fresh),
+                cookie_jar=aiohttp.DummyCookieJar(),
+            )
+        return http
 
     async def _read(self, answer: aiohttp.ClientResponse) -> bytes | None:
         """Read at most one byte more than is allowed; None if there is more."""
@@ -236,23 +246,25 @@ class AiohttpTransport:
 
     def _unpack(self, packed: bytes | None, encoding: str | None) -> bytes | zlib.error | None:
         """
-        Undo gzip or deflate, never past the limit; None if there is more.
+        Undo gzip, never past the limit; None if there is more.
 
         aiohttp would do it too, but its older releases unpack a bomb whole before we see it.
         """
         if packed is None or encoding in (None, "", "identity"):
             return packed
-        limit = self._settings.max_answer_bytes
-        inflater = zlib.decompressobj(wbits=47)  # 32 + 15: gzip or zlib, whichever it is
+        limit, unpacked = self._settings.max_answer_bytes, b""
         try:
-            unpacked = inflater.decompress(packed, limit + 1)
+            while packed:  # more than once for a file of several members
+                inflater = zlib.decompressobj(wbits=47)  # 32 + 15: gzip or zlib
+                unpacked += inflater.decompress(packed, limit + 1 - len(unpacked))
+                if len(unpacked) > limit:
+                    return None
+                if not inflater.eof:
+                    return zlib.error("cut off")
+                packed = inflater.unused_data
         except zlib.error as failure:
             return failure
-        return unpacked if len(unpacked) <= limit else None
-
-
-def _open(connector: aiohttp.TCPConnector) -> aiohttp.ClientSession:
-    return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
+        return unpacked
 
 
 class BearerSource(Protocol):
@@ -266,8 +278,8 @@ class BearerSource(Protocol):
         """Note a rejection; True if the request is worth repeating."""
         ...
 
-    def accepted(self) -> None:
-        """Note that a token was taken."""
+    def repeated(self, *, accepted: bool) -> None:
+        """Note how the repetition went."""
         ...
 
 
@@ -289,14 +301,14 @@ def bearer_middleware(source: BearerSource, hosts: frozenset[str]) -> ClientMidd
         token = await source.access_token()
         request.headers["Authorization"] = f"Bearer {token}"
         answer = await handler(request)
-        if answer.status != 401:  # noqa: PLR2004
-            source.accepted()
-            return answer
-        if not isinstance(request.body, bytes | aiohttp.BytesPayload) or not source.rejected(token):
+        replayable = isinstance(request.body, bytes | aiohttp.BytesPayload)
+        if answer.status != _REJECTED or not replayable or not source.rejected(token):
             return answer
         answer.release()
         request.headers["Authorization"] = f"Bearer {await source.access_token()}"
-        return await handler(request)
+        answer = await handler(request)
+        source.repeated(accepted=answer.status != _REJECTED)
+        return answer
 
     return sign
 

@@ -6,9 +6,8 @@ text is shown to people and decides nothing.
 """
 
 import email.utils
-import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
 import attrs
@@ -66,7 +65,6 @@ BY_NAME: Mapping[str, type[ApiError]] = {
     "unauthorized_client": errors.InvalidClient,
     "unavailable": errors.ServerUnavailable,
     "under_review": errors.UserPending,
-    "unimplemented": errors.LoginMethodDisabled,
     "unsupported_grant_type": errors.InvalidArgument,
     "user_blocked": errors.UserBlocked,
     "user_not_found": errors.UserNotFound,
@@ -113,7 +111,10 @@ NAME_OF_NUMBER: Mapping[int, str] = {
 
 _LONGEST_DESCRIPTION = 500
 _LONGEST_NAME = 100
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
+_LONGEST_WAIT_SECONDS = 1e9
+_INT32 = 2**31
+# Also what ends a line or turns its direction elsewhere than in ASCII.
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]+")
 
 
 @attrs.frozen
@@ -164,13 +165,14 @@ def _text(value: Any) -> str | None:
 def _integer(value: Any) -> int | None:
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 10:  # noqa: PLR2004 - int32
         return int(value)
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+    return value if type(value) is int and -_INT32 <= value < _INT32 else None
 
 
 def _seconds(value: Any) -> float | None:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
-    return float(value) if math.isfinite(value) and value >= 0 else None
+    # Compared before it is converted: an integer may be too large for a float.
+    return float(value) if 0 <= value < _LONGEST_WAIT_SECONDS else None
 
 
 def retry_after(header: str | None, *, server_now: float) -> float | None:
@@ -194,7 +196,7 @@ def judged(
     request_id: str,
     renamed: Mapping[str, type[ApiError]],
     server_now: float,
-    secrets: Iterable[str] = (),
+    secrets: Callable[[], Sequence[str]] = tuple,
 ) -> tuple[Any, ApiError | None]:
     """
     Tell success from refusal.
@@ -205,7 +207,7 @@ def judged(
         request_id: what was sent; the service's own is preferred.
         renamed: error names that this call knows better.
         server_now: the service's epoch seconds, for a `Retry-After` that is a date.
-        secrets: texts of the request that must not come back in an error.
+        secrets: tells the texts of the request that must not come back in an error.
 
     Returns:
         the parsed document (None for an empty body) and no error, or None and the error.
@@ -223,17 +225,17 @@ def judged(
     told = refusal(document)
     if success and told is None:
         return document, None
-    told = told or Refusal()
+    told, hidden = told or Refusal(), secrets()
     waits = told.retry_after
     if waits is None:
         waits = retry_after(response.headers.get("retry-after"), server_now=server_now)
     error = family(told.name, response.status, renamed)(
         operation=operation,
         status=response.status,
-        error=_clean(told.name, _LONGEST_NAME, secrets),
+        error=_clean(told.name, _LONGEST_NAME, hidden),
         error_code=told.number,
-        description=_clean(told.description, _LONGEST_DESCRIPTION, secrets),
-        request_id=_clean(told.request_id, _LONGEST_NAME, secrets) or request_id,
+        description=_clean(told.description, _LONGEST_DESCRIPTION, hidden),
+        request_id=_clean(told.request_id, _LONGEST_NAME, hidden) or request_id,
         retry_after=waits,
     )
     return None, error
@@ -250,10 +252,15 @@ def family(name: str | None, status: int, renamed: Mapping[str, type[ApiError]])
     return BY_STATUS.get(status, ApiError)
 
 
-def _clean(text: str | None, longest: int, secrets: Iterable[str]) -> str | None:
+def _clean(text: str | None, longest: int, secrets: Sequence[str]) -> str | None:
     """Keep a foreign text from forging log lines, from filling them, from echoing secrets."""
     if text is None:
         return None
     for secret in secrets:
         text = text.replace(secret, "***")
-    return _CONTROL.sub(" ", text)[:longest]
+    for secret in secrets:
+        # A service that cuts its own text may end it in the middle of a secret.
+        cut = next((n for n in range(len(secret) - 1, 3, -1) if text.endswith(secret[:n])), 0)
+        text = text[: len(text) - cut] + "***" if cut else text
+    # A lone surrogate would make the error impossible to print.
+    return _CONTROL.sub(" ", text)[:longest].encode("utf-8", "replace").decode()

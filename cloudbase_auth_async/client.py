@@ -15,6 +15,7 @@ from cloudbase_auth_async._background import Background
 from cloudbase_auth_async._clock import Clock, SystemClock
 from cloudbase_auth_async._exchange import Exchange
 from cloudbase_auth_async._pipeline import BaseCaller
+from cloudbase_auth_async._sealed import sealed_function
 from cloudbase_auth_async._tokens import TokenPair, described
 from cloudbase_auth_async._transport import AiohttpTransport, HttpSession
 from cloudbase_auth_async._version import __version__
@@ -41,8 +42,10 @@ class AuthClient:
         base_url: the full `https://…/auth/v1`, instead of the host that `region` chooses.
         device_id: at most 71 characters; random for each client if left out. An anonymous user
             is found again by it, so keep it if you sign in anonymously.
-        http: an aiohttp session to borrow. It is not closed, and its middlewares, cookies and
-            `Authorization` header are not used.
+        http: an aiohttp session to borrow, for its proxy or TLS settings. It is not closed, and
+            its middlewares, cookies and `Authorization` header are not used. A refresh then
+            shares its kept-alive connections: if the service drops one at that moment, the
+            outcome of the refresh is unknown. An owned session avoids that.
         dialect: which contract to speak; `"auto"` finds out.
         timeout: seconds for one call, retries included. A call that must wait for a refresh, or
             is repeated after a 401, takes the time of each of them.
@@ -56,6 +59,7 @@ class AuthClient:
         ConfigurationError: an argument is wrong.
     """
 
+    @sealed_function
     def __init__(
         self,
         env: str,
@@ -104,6 +108,7 @@ class AuthClient:
         self.token = Token(self._caller)
 
     @classmethod
+    @sealed_function
     def from_environ(cls, environ: Mapping[str, str] | None = None, **options: Any) -> Self:
         """
         Make a client from environment variables.
@@ -122,7 +127,9 @@ class AuthClient:
         return cls(**arguments)
 
     def __repr__(self) -> str:
-        return f"<AuthClient {self._settings.env} at {self._settings.base_url}>"
+        # A debugger may ask while __init__ is still checking its arguments.
+        settings = getattr(self, "_settings", None)
+        return f"<AuthClient {settings.env} at {settings.base_url}>" if settings else "<AuthClient>"
 
     @property
     def base_url(self) -> str:
@@ -134,6 +141,7 @@ class AuthClient:
         """The `x-device-id` of this client."""
         return self._settings.device_id
 
+    @sealed_function
     def session(
         self,
         tokens: TokenPair | Mapping[str, Any] | None = None,
@@ -155,7 +163,10 @@ class AuthClient:
         if tokens is not None:
             if access_token is not None or refresh_token is not None:
                 raise ConfigurationError("tokens", "must not be given beside single tokens")
-            pair = tokens if isinstance(tokens, TokenPair) else TokenPair.from_dict(tokens)
+            if not isinstance(tokens, TokenPair):
+                tokens = TokenPair.from_dict(tokens)
+            # One that came from a call is described already; one made by hand is not.
+            pair = tokens if tokens.started is not None else described(tokens)
         else:
             if access_token is None and refresh_token is None:
                 raise ConfigurationError("tokens", "must be given")
@@ -168,7 +179,8 @@ class AuthClient:
 
     async def aclose(self) -> None:
         """
-        Close: a refresh under way may finish, what else runs is cancelled, sockets are shut.
+        Close: what is under way (a refresh, a sign-out, hooks) has `close_timeout` to finish, the
+        rest is cancelled, sockets are shut.
 
         It may be called twice. A borrowed aiohttp session stays open.
         """

@@ -8,7 +8,7 @@ import ipaddress
 import os
 import re
 from collections.abc import Mapping
-from typing import Literal, Self, cast, get_args
+from typing import Any, Literal, Self, cast, get_args
 from urllib.parse import urlsplit
 
 import attrs
@@ -35,6 +35,7 @@ CHINA_REGIONS = frozenset(
 )
 
 _LABEL = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?", re.ASCII)
+_HOST_LABEL = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?", re.ASCII)
 _PHONE = re.compile(r"\+[0-9]{1,3} [0-9]{4,20}", re.ASCII)
 _EMAIL = re.compile(r"[^@\s\x00-\x1f\x7f]+@[^@\s\x00-\x1f\x7f]+")
 _PRINTABLE = re.compile(r"[\x21-\x7e]+")
@@ -132,19 +133,28 @@ def default_base_url(env: str, region: str) -> str:
 
 def _base_url(value: object, *, allow_http: bool) -> str:
     url = text("base_url", value).rstrip("/")
-    parts, host = urlsplit(""), None
+    parts, host = urlsplit(""), ""
     try:
         parts = urlsplit(url)
-        host, _ = parts.hostname, parts.port
+        host, _ = parts.hostname or "", parts.port
     except ValueError:
         pass  # a host or a port that cannot be one
-    if not host or not url.isascii() or re.search(r"[\s\x00-\x1f\x7f]", url):
+    if not _is_host(host) or re.search(r"[^\x21-\x7e]", url):
         raise ConfigurationError("base_url", "must be an absolute URL")
-    if parts.username is not None or parts.query or parts.fragment:
+    if parts.username is not None or "?" in url or "#" in url:
         raise ConfigurationError("base_url", "must have no user, query or fragment")
     if parts.scheme == "https" or (parts.scheme == "http" and (allow_http or is_loopback(host))):
         return url
     raise ConfigurationError("base_url", "must be https, unless its host is loopback")
+
+
+def _is_host(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        # An empty or overlong label fails in the resolver, with an error that is not ours.
+        return all(_HOST_LABEL.fullmatch(label) for label in host.removesuffix(".").split("."))
+    return True
 
 
 def is_loopback(host: str) -> bool:
@@ -180,6 +190,9 @@ class Settings:
     max_answer_bytes: int
     hosts: frozenset[str]
 
+    def __reduce__(self) -> Any:
+        raise TypeError("the settings of a client hold its secret and are not pickled")
+
     @classmethod
     def checked(
         cls,
@@ -205,7 +218,7 @@ class Settings:
         env_id, place = _label("env", env), _label("region", region)
         if dialect not in get_args(DialectName):
             raise ConfigurationError("dialect", "must be 'auto', 'primary' or 'documented'")
-        if not isinstance(max_answer_bytes, int) or max_answer_bytes < 1:
+        if type(max_answer_bytes) is not int or max_answer_bytes < 1:
             raise ConfigurationError("max_answer_bytes", "must be a positive integer")
         usual = default_base_url(env_id, place)
         url = usual if base_url is None else _base_url(base_url, allow_http=allow_http)

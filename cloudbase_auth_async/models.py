@@ -12,6 +12,10 @@ from typing import Any
 import attrs
 
 
+def _unpicklable(self: object) -> Any:
+    raise TypeError(f"a {type(self).__name__} holds a secret and is not pickled")
+
+
 def _extra() -> Any:
     # Unknown fields may hold secrets and mutable values: out of repr and out of hash.
     return attrs.field(factory=dict[str, Any], repr=False, hash=False)
@@ -37,6 +41,8 @@ class Verification:
     is_user: bool | None = None
     extra: Mapping[str, Any] = _extra()
 
+    __reduce__ = _unpicklable
+
 
 @attrs.frozen(kw_only=True)
 class VerifiedCode:
@@ -51,6 +57,8 @@ class VerifiedCode:
     verification_token: str = _secret()
     expires_in: int | None = None
     extra: Mapping[str, Any] = _extra()
+
+    __reduce__ = _unpicklable
 
 
 @attrs.frozen(kw_only=True)
@@ -88,6 +96,8 @@ class SudoToken:
     sudo_token: str = _secret()
     expires_in: int | None = None
     extra: Mapping[str, Any] = _extra()
+
+    __reduce__ = _unpicklable
 
 
 @attrs.frozen(kw_only=True)

@@ -47,6 +47,7 @@ class TokenSession:
         "_clock",
         "_closed",
         "_exchange",
+        "_jumps",
         "_life",
         "_pair",
         "_rejections",
@@ -65,9 +66,10 @@ class TokenSession:
         self._closed = False
         self._rejections = 0
         self._trust_after = 0.0
-        self._pair: TokenPair | None
+        self._pair: TokenPair | None = None
         self._life: Lifetime
         self._setback: Setback | None
+        self._jumps: int
         self._adopt(tokens)
 
     def __repr__(self) -> str:
@@ -124,17 +126,18 @@ class TokenSession:
         """Answer a call of the endpoint groups with a valid token."""
         pair = self._fresh() or await self._valid()
         try:
-            answer = await self._caller.ask(call, bearer=pair.access_token)
+            return await self._caller.ask(call, bearer=pair.access_token)
         except errors.Unauthenticated as error:
             rejection = error
-        else:
-            self.accepted()
-            return answer
         if not self.rejected(pair.access_token):
             raise rejection
         pair = await self._valid()
-        answer = await self._caller.ask(call, bearer=pair.access_token)
-        self.accepted()
+        try:
+            answer = await self._caller.ask(call, bearer=pair.access_token)
+        except errors.Unauthenticated:
+            self.repeated(accepted=False)
+            raise
+        self.repeated(accepted=True)
         return answer
 
     @sealed
@@ -184,14 +187,18 @@ class TokenSession:
         nothing. Cancelling it does not stop what it began.
 
         Raises:
-            ClientClosed: nothing was done: the session or its client is closed.
+            ClientClosed: the session or its client is closed, and nothing was done; or the client
+                was closed meanwhile, and the service may not have been told.
             ApiError, TransportError: the tokens are gone here, but the service has not confirmed.
         """
-        pair, alive = self._pair, self._clock.monotonic() < self._life.dies_at
+        pair, alive = self._pair, self._alive()
         if pair is None:
             return
         self._check_open()
         flight = self._exchange.under_way(pair.refresh_token)
+        self._exchange.release(pair.refresh_token, self)
+        if not self.can_refresh:
+            pair = attrs.evolve(pair, refresh_token=None)  # refused before: not worth a request
         self._pair, self._life, self._setback = None, DEAD, None
         self._announcer.tell(None)
         failure = await self._exchange.end(pair, flight, alive=alive)
@@ -239,29 +246,34 @@ class TokenSession:
         """
         if self._pair is None or self._closed:
             return False
-        ended = self._setback is not None and self._setback.verdict is Verdict.ENDED
-        if ended:
-            self._life = DEAD
         if access_token != self._pair.access_token or self._life is DEAD:
-            return True  # others were told before: its successor is here or on its way
-        now = self._clock.monotonic()
-        if self._pair.refresh_token is None or (self._rejections and now < self._trust_after):
+            return True  # its successor is here or on its way
+        braked = self._rejections and self._clock.monotonic() < self._trust_after
+        if self._pair.refresh_token is None or braked:
             return False
-        self._rejections += 1
-        self._trust_after = now + _policy.rejection_pause(self._rejections)
         self._life = DEAD
         return True
 
-    def accepted(self) -> None:
-        """Note that the service took the token: the next rejection is news again."""
-        self._rejections = 0
+    def repeated(self, *, accepted: bool) -> None:
+        """
+        Note how the repetition of a rejected call went.
 
-    def settle(self, flight: Flight) -> bool:
-        """Commit the outcome of a refresh; True unless a new pair found no home here."""
+        If the service rejects the new token, too, the token was not the trouble: for a while no
+        rejection costs a refresh, or each call would.
+        """
+        if accepted:
+            self._rejections = 0
+        else:
+            self._rejections += 1
+            pause = _policy.rejection_pause(self._rejections)
+            self._trust_after = self._clock.monotonic() + pause
+
+    def settle(self, flight: Flight) -> None:
+        """Commit the outcome of a refresh."""
         held = self._pair
         # A sign-out meanwhile wins: whoever holds nothing, or something else, takes nothing.
         if held is None or held.refresh_token != flight.refresh_token:
-            return False
+            return
         if flight.pair is None:
             self._failed(flight.failure or errors.RefreshOutcomeUnknown("a refresh was cut short"))
         elif held.sub and flight.pair.sub and held.sub != flight.pair.sub:
@@ -272,19 +284,27 @@ class TokenSession:
                 attrs.evolve(flight.pair, refresh_token=kept, sub=flight.pair.sub or held.sub)
             )
             self._announcer.tell(self._pair)
-        return True
+            if not flight.pair.access_token:
+                problem = "a refresh brought no usable access token"
+                self._failed(errors.RefreshOutcomeUnknown(problem))
 
     # How it does it
 
     def _fresh(self) -> TokenPair | None:
         """Return the pair if there is nothing to think about: the path of nearly every call."""
-        if self._clock.monotonic() < self._life.advisory_at and not self._closed:
+        if (
+            self._clock.monotonic() < self._life.advisory_at
+            and self._jumps == self._caller.server_time.jumps
+            and not self._closed
+            and not self._background.closed
+        ):
             return self._pair
         return None
 
     async def _valid(self) -> TokenPair:
         """Return a pair whose access token is good, or raise why there is none."""
         self._check_open()
+        self._count_anew()
         step = _policy.decide(
             self._clock.monotonic(),
             self._life,
@@ -295,15 +315,20 @@ class TokenSession:
             self._join()
         elif step is Step.WAIT:
             await self._renewed()
+            if self._setback is None and not self._alive():
+                await self._renewed()  # rejected meanwhile, or the answer was very late
+            if self._setback is None and not self._alive() and self._pair is not None:
+                problem = "the service's tokens die before they can be used"
+                self._failed(errors.SessionError(problem))
             # Renewed, it is served even if its life is too short for the margins. Failed, the
             # old one is still good until it dies.
-            step = Step.SERVE if self._usable() else Step.REFUSE
+            step = Step.SERVE if self._alive() else Step.REFUSE
         if step is Step.REFUSE or self._pair is None:
             raise self._refusal()
         return self._pair
 
-    def _usable(self) -> bool:
-        return self._setback is None or self._clock.monotonic() < self._life.dies_at
+    def _alive(self) -> bool:
+        return self._clock.monotonic() < self._life.dies_at
 
     def _join(self) -> Flight:
         token = self.tokens.refresh_token
@@ -315,10 +340,21 @@ class TokenSession:
         """Wait for one refresh, begun now or before; its outcome is in the session's state."""
         await self._join().wait()
 
+    def _count_anew(self) -> None:
+        """Correct the life of a restored pair when the service's clock became known."""
+        if self._jumps != self._caller.server_time.jumps:
+            self._jumps = self._caller.server_time.jumps
+            if self._pair is not None and self._life is not DEAD:
+                self._life = lifetime_of(self._pair, self._caller.server_time)
+
     def _adopt(self, pair: TokenPair) -> None:
+        if self._pair is not None:
+            self._exchange.release(self._pair.refresh_token, self)
+        self._exchange.hold(pair.refresh_token, self)
         self._pair = pair
         self._setback = None
         self._life = lifetime_of(pair, self._caller.server_time)
+        self._jumps = self._caller.server_time.jumps
 
     def _failed(self, failure: CloudBaseAuthError) -> None:
         self._setback = _policy.setback(
@@ -336,7 +372,7 @@ class TokenSession:
         if self._setback is not None:
             return self._setback.error.again()
         return errors.ReauthenticationRequired(
-            "the access token is dead and there is no refresh token; sign in again"
+            "there is no refresh token to replace the access token; sign in again"
         )
 
     def _check_open(self) -> None:

@@ -12,11 +12,12 @@ PACKAGE = ROOT / "cloudbase_auth_async"
 # A module imports only from layers with a lower number.
 LAYERS = {
     0: {"_claims", "_clock", "_version", "errors", "models"},
-    1: {"_background", "_sealed", "_tokens", "config"},
-    2: {"_call", "_codec", "_hooks", "_lifetime", "_retry"},
-    3: {"_negotiate", "_policy", "_transport", "_verdict"},
-    4: {"_pipeline"},
+    1: {"_background", "_sealed", "config"},
+    2: {"_call", "_retry", "_tokens"},
+    3: {"_codec", "_hooks", "_lifetime", "_negotiate", "_transport"},
+    4: {"_policy", "_verdict"},
     5: {
+        "_pipeline",
         "endpoints",
         "endpoints.providers",
         "endpoints.sign_in",

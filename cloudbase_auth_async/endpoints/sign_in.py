@@ -7,8 +7,8 @@ from cloudbase_auth_async._call import Auth, Call, Caller, Dialect, Form, Turn
 from cloudbase_auth_async._sealed import sealed
 from cloudbase_auth_async._tokens import TokenPair
 
-# To a sign-in "not found" can only mean the user.
-_RENAMED = {"not_found": errors.UserNotFound}
+# To a sign-in "not found" can only mean the user, and "unimplemented" that it is switched off.
+_RENAMED = {"not_found": errors.UserNotFound, "unimplemented": errors.LoginMethodDisabled}
 
 
 class SignIn:
@@ -73,6 +73,7 @@ class SignIn:
                 forms=(primary, documented),
                 turn=Turn.NO_ROUTE,
                 feature="anonymous",
+                renamed=_RENAMED,
                 # One anonymous user per device id: asking twice makes nobody twice.
                 repeatable=True,
             )
