@@ -25,7 +25,8 @@ class TokenPair:
 
     Attributes:
         access_token: the bearer for user calls, usually a JWT. Empty in a session that was made
-            from a refresh token alone and has not refreshed yet.
+            from a refresh token alone and has not refreshed yet, and after a refresh that brought
+            a new refresh token but no access token that could be used.
         refresh_token: single use; None if the service gave none.
         expires_at: when the access token dies, on the service's clock; None if nothing says so.
         expires_in: its whole life in seconds, as the service said it.

@@ -1,0 +1,139 @@
+"""Accidents that only a second look found: hand-made pairs, shared pairs, half-good answers."""
+
+import asyncio
+import gc
+from typing import Any
+
+import attrs
+import pytest
+
+from cloudbase_auth_async import SessionError, TokenPair
+from cloudbase_auth_async.errors import RefreshOutcomeUnknown, ServerUnavailable
+
+
+async def test_hand_made_pair_is_read(world: Any) -> None:
+    """A `TokenPair` made by hand knows its user and its end from its claims (B17)."""
+    real = (await world.session()).tokens
+    made = TokenPair(access_token=real.access_token, refresh_token=real.refresh_token)
+    session = world.auth.session(made)
+    assert (session.tokens.sub, session.tokens.expires_at) == (real.sub, real.expires_at)
+    world.clock.advance(7201)
+    assert await session.access_token() != real.access_token
+    assert world.emulator.spends == 1
+
+
+async def test_three_of_a_pair(world: Any) -> None:
+    """Sessions made of one pair at different times get the new one without asking (B38)."""
+    first = await world.session()
+    second, third = world.auth.session(first.tokens), world.auth.session(first.tokens.to_dict())
+    world.clock.advance(7201)
+    await first.user.me()
+    assert first.tokens == second.tokens == third.tokens
+    await asyncio.gather(second.user.me(), third.user.me())
+    assert world.emulator.refresh_attempts == 1
+
+
+async def test_dropped_session_is_forgotten(world: Any) -> None:
+    """The client keeps no session alive that nobody holds, and no trace of it."""
+    session = await world.session()
+    twin = world.auth.session(session.tokens)
+    holders = world.auth._exchange._holders
+    assert sum(len(held) for held in holders.values()) == 2
+    del twin
+    gc.collect()
+    assert sum(len(held) for held in holders.values()) == 1
+    await session.sign_out()
+    assert not holders
+
+
+async def test_sign_out_of_a_shared_refresh(open_world: Any) -> None:
+    """One of two sessions signs out during their refresh: the new pair is dead there (B9)."""
+    async with open_world(dialect="documented") as world:
+        leaving = await world.session()
+        staying = world.auth.session(leaving.tokens)
+        world.clock.advance(7201)
+        held = world.emulator.faults.add("POST /token", "hold", when="after")
+        going_on = asyncio.create_task(staying.access_token())
+        await held.arrived
+        out = asyncio.create_task(leaving.sign_out())
+        await asyncio.sleep(0)
+        held.release()
+        new = await going_on
+        await out
+        assert not (await world.auth.token.introspect(new)).active
+
+
+async def test_sign_out_tells_when_the_new_pair_lives_on(open_world: Any) -> None:
+    """A sign-out that could not revoke what a refresh brought does not claim success (B9)."""
+    async with open_world(dialect="documented") as world:
+        session = await world.session()
+        world.clock.advance(7201)
+        held = world.emulator.faults.add("POST /token", "hold", when="after")
+        waiting = asyncio.create_task(session.access_token())
+        await held.arrived
+        world.emulator.faults.add("POST /revoke", "status", status=500, times=None, body={})
+        out = asyncio.create_task(session.sign_out())
+        await asyncio.sleep(0)
+        held.release()
+        with pytest.raises(ServerUnavailable):
+            await out
+        with pytest.raises(SessionError):
+            await waiting
+
+
+@pytest.mark.parametrize("token", ["", "two words", "line\nbreak", "\ud800"])
+async def test_unusable_access_token(world: Any, token: str) -> None:
+    """A token that cannot stand in a header is not used, nor its refresh token lost (B29)."""
+    session = await world.session()
+    world.clock.advance(7201)
+    body = {"access_token": token, "refresh_token": "next", "token_type": "Bearer"}
+    world.emulator.faults.add("POST /token", "status", status=200, body=body)
+    for _ in range(3):
+        with pytest.raises(RefreshOutcomeUnknown):
+            await session.access_token()
+    assert session.tokens.refresh_token == "next"
+    assert sum(entry.route == "POST /token" for entry in world.emulator.journal) == 1
+
+
+async def test_tokens_that_are_born_dead_are_not_fetched_for_ever(world: Any) -> None:
+    """A service so slow that its tokens die on the way costs two spends, not two a call (B19)."""
+    session = await world.session()
+    world.clock.advance(7201)
+    for _ in range(5):
+        faults = [world.emulator.faults.add("POST /token", "hold", when="after") for _ in range(2)]
+        waiting = asyncio.create_task(session.access_token())
+        for fault in faults:
+            arrival = asyncio.ensure_future(fault.arrived)
+            await asyncio.wait({arrival, waiting}, return_when=asyncio.FIRST_COMPLETED)
+            arrival.cancel()
+            world.clock.advance(7201 if fault.arrived.is_set() else 0)
+            fault.release()
+        with pytest.raises(SessionError):
+            await waiting
+        world.emulator.faults.clear()
+    assert world.emulator.spends == 2
+
+
+async def test_restored_pair_is_counted_anew(world: Any) -> None:
+    """A session restored before any `Date` was seen is corrected by the first one (B17)."""
+    stored = (await world.session()).tokens.to_dict()
+    world.clock.step_wall(-86400)
+    async with world.emulator.client() as auth:
+        restored = auth.session(stored)
+        assert await restored.access_token() == stored["access_token"]
+        restored._caller.server_time.heard(
+            "Tue, 14 Nov 2099 00:00:00 GMT",
+            began=world.clock.monotonic(),
+            ended=world.clock.monotonic(),
+        )
+        assert await restored.access_token() != stored["access_token"]
+
+
+async def test_pair_from_a_call_stays_on_the_monotonic_clock(world: Any) -> None:
+    """A pair obtained here does not care what a `Date` header claims (B17)."""
+    session = await world.session()
+    before = session._life
+    session._caller.server_time.heard("Tue, 14 Nov 2099 00:00:00 GMT", began=0.0, ended=0.0)
+    await session.access_token()
+    assert attrs.astuple(session._life) == attrs.astuple(before)
+    assert world.emulator.refresh_attempts == 0
