@@ -131,9 +131,8 @@ def _locate(failure: BaseException) -> tuple[str, str]:
     path = ""
     while isinstance(failure, cattrs.BaseValidationError):
         failure = failure.exceptions[0]
-        for note in getattr(failure, "__notes__", ()):
-            if isinstance(note, cattrs.AttributeValidationNote):
-                path += f".{note.name}"
+        names = [getattr(note, "name", None) for note in getattr(failure, "__notes__", ())]
+        path += "".join(f".{name}" for name in names if name)
     if isinstance(failure, _Wrong):
         return path + failure.path, failure.expected
     return path, "a value"

@@ -10,7 +10,7 @@ not, before anybody who waits is told.
 import asyncio
 import weakref
 from collections.abc import Iterable
-from typing import Protocol
+from typing import Protocol, cast
 
 import attrs
 
@@ -119,13 +119,11 @@ class Exchange:
                 self._gone(holder)
 
     def _gone(self, holder: weakref.ref[Member]) -> None:
-        if not isinstance(holder, _Holder):
-            return
-        holders = self._holders.get(holder.token, [])
-        # By identity: dead references compare by identity anyway, live ones by their sessions.
-        holders[:] = [other for other in holders if other is not holder]
-        if not holders:
-            self._holders.pop(holder.token, None)
+        token = cast("_Holder", holder).token
+        # By identity: living references would compare their sessions.
+        left = [other for other in self._holders.pop(token, []) if other is not holder]
+        if left:
+            self._holders[token] = left
 
     def join(self, refresh_token: str, member: Member) -> Flight:
         """

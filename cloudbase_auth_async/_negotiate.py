@@ -59,15 +59,11 @@ def candidates(
 
 def moves_on(turn: Turn, error: ApiError) -> bool:
     """Tell whether a refusal is about the form of a call rather than about what it asks."""
-    match turn:
-        case Turn.NEVER:
-            return False
-        case Turn.NO_ROUTE:
-            return error.status in _NO_ROUTE
-        case Turn.CLIENT_REFUSED:
-            return error.status in _CLIENT_REFUSED
-        case Turn.INVALID_ARGUMENT:
-            return error.error == "invalid_argument"
+    if turn is Turn.NO_ROUTE:
+        return error.status in _NO_ROUTE
+    if turn is Turn.CLIENT_REFUSED:
+        return error.status in _CLIENT_REFUSED
+    return turn is Turn.INVALID_ARGUMENT and error.error == "invalid_argument"
 
 
 def is_foreign(error: ApiError) -> bool:

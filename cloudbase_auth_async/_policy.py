@@ -115,13 +115,9 @@ def may_ask(now: float, setback: Setback | None, *, alive: bool) -> bool:
     """Tell whether the service may be asked for a new pair now."""
     if setback is None:
         return True
-    match setback.verdict:
-        case Verdict.ENDED:
-            return False
-        case Verdict.LATER:
-            return now >= setback.until
-        case Verdict.UNKNOWN:
-            return not alive and now >= setback.until
+    if setback.verdict is Verdict.ENDED or (setback.verdict is Verdict.UNKNOWN and alive):
+        return False
+    return now >= setback.until
 
 
 def verdict(failure: CloudBaseAuthError) -> Verdict:
@@ -143,17 +139,14 @@ def told(failure: CloudBaseAuthError) -> CloudBaseAuthError:
     if isinstance(failure, SessionError):
         return failure
     request_id = getattr(failure, "request_id", None)
-    match verdict(failure):
-        case Verdict.ENDED:
-            return SessionEnded(
-                "the service refused the refresh token; sign in again", request_id=request_id
-            )
-        case Verdict.UNKNOWN:
-            return RefreshOutcomeUnknown(
-                f"a refresh was sent and ended in {type(failure).__name__}", request_id=request_id
-            )
-        case Verdict.LATER:
-            return failure
+    found = verdict(failure)
+    if found is Verdict.LATER:
+        return failure
+    if found is Verdict.ENDED:
+        problem = "the service refused the refresh token; sign in again"
+        return SessionEnded(problem, request_id=request_id)
+    problem = f"a refresh was sent and ended in {type(failure).__name__}"
+    return RefreshOutcomeUnknown(problem, request_id=request_id)
 
 
 def setback(

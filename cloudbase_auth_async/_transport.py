@@ -77,10 +77,6 @@ class _Body(aiohttp.BytesPayload):
 
     left = False
 
-    async def write(self, writer: Any) -> None:
-        self.left = True
-        await super().write(writer)
-
     async def write_with_length(self, writer: Any, content_length: int | None) -> None:
         self.left = True
         await super().write_with_length(writer, content_length)

@@ -24,7 +24,7 @@ PAIRS = st.builds(
     access_token=TEXT,
     refresh_token=st.none() | TEXT,
     expires_at=st.none() | st.datetimes(EARLIEST, LATEST, timezones=st.just(UTC)),
-    expires_in=st.none() | st.integers(),
+    expires_in=st.none() | st.integers(-(2**62), 2**62),
     token_type=TEXT,
     scope=st.none() | TEXT,
     sub=st.none() | TEXT,
