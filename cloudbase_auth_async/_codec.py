@@ -6,10 +6,12 @@ a number and `1` is not a boolean. Fields a model does not know are kept in its 
 counts as absent, as services written in Go mean it.
 """
 
+import codecs
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from types import NoneType, UnionType
 from typing import Any, TypeVar, cast, get_args, get_origin
 
 import attrs
@@ -68,7 +70,7 @@ def parse(body: bytes) -> Any:
         Malformed: it is no JSON, nests too deeply, or holds NaN or a monstrous number.
     """
     try:
-        return json.loads(body, parse_constant=_no_constant)
+        return _JSON.decode(body.removeprefix(codecs.BOM_UTF8).decode())
     except (ValueError, RecursionError):
         pass  # raised below, where the parser's own error, which holds the text, is no context
     raise Malformed("$", "JSON")
@@ -76,6 +78,9 @@ def parse(body: bytes) -> Any:
 
 def _no_constant(_: str) -> Any:
     raise ValueError
+
+
+_JSON = json.JSONDecoder(parse_constant=_no_constant)
 
 
 def decode(document: Any, kind: type[T]) -> T:
@@ -257,6 +262,17 @@ _TIDY: dict[type, Callable[[Any], Any]] = {
 }
 
 
+def _is_optional(kind: Any) -> bool:
+    return isinstance(kind, UnionType) and NoneType in get_args(kind)
+
+
+def _optional(kind: Any, converter: cattrs.Converter) -> Callable[[Any, Any], Any]:
+    # Nulls are gone by the time a field is structured: what is left is a value of the other type.
+    (inner,) = (arg for arg in get_args(kind) if arg is not NoneType)
+    structure = converter.get_structure_hook(inner)
+    return lambda value, _: structure(value, inner)
+
+
 def _is(origin: Any) -> Callable[[Any], bool]:
     return lambda kind: get_origin(kind) is origin
 
@@ -270,6 +286,7 @@ def _converter(*, tracking: bool) -> cattrs.Converter:
     converter.register_structure_hook_func(_is(Mapping), _mapping)
     factories: Any = converter.register_structure_hook_factory
     factories(_is(tuple), _tuples)
+    factories(_is_optional, _optional)
     factories(attrs.has, _models)
     return converter
 

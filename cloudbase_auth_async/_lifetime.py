@@ -72,11 +72,13 @@ class ServerTime:
         clock: ours.
         offset: service's epoch seconds minus monotonic seconds; None until an answer told.
         jumps: how often what is known changed so much that lives must be counted anew.
+        last: the header that was read last; the same again within a second teaches nothing.
     """
 
     clock: Clock
     offset: float | None = None
     jumps: int = 0
+    last: str | None = None
 
     def now(self) -> float:
         """Return the service's epoch seconds; our wall clock's as long as nothing better is."""
@@ -93,8 +95,9 @@ class ServerTime:
             began: monotonic seconds before the request.
             ended: monotonic seconds after the answer's head.
         """
-        if date is None or ended - began > _SLOWEST_DATE_SECONDS:
+        if date is None or date == self.last or ended - began > _SLOWEST_DATE_SECONDS:
             return
+        self.last = date
         try:
             stamp = email.utils.parsedate_to_datetime(date).timestamp()
         except (ValueError, OverflowError, OSError):

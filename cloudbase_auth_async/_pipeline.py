@@ -206,6 +206,8 @@ class BaseCaller:
         raise _decode_error(call, malformed, response.status, request.request_id)
 
     def _log(self, request: Request, outcome: int | str, started: float) -> None:
+        if not log.isEnabledFor(logging.DEBUG):
+            return
         log.debug(
             "%s %s %s: %s in %.0f ms [request %s]",
             request.operation,
