@@ -1,7 +1,6 @@
 """Promise 9: clocks lie, and lifetimes are what they are."""
 
 import asyncio
-import time
 from collections.abc import Callable
 from typing import Any
 
