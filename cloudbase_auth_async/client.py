@@ -17,7 +17,7 @@ from cloudbase_auth_async._exchange import Exchange
 from cloudbase_auth_async._pipeline import BaseCaller
 from cloudbase_auth_async._sealed import sealed_function
 from cloudbase_auth_async._tokens import TokenPair, described
-from cloudbase_auth_async._transport import AiohttpTransport, HttpSession
+from cloudbase_auth_async._transport import AiohttpTransport, HttpSession, Transport
 from cloudbase_auth_async._version import __version__
 from cloudbase_auth_async.config import DEFAULT_REGION, DialectName, Settings
 from cloudbase_auth_async.endpoints.sign_in import SignIn
@@ -54,6 +54,7 @@ class AuthClient:
         close_timeout: seconds that `aclose` lets a refresh under way finish.
         allow_http: take a `base_url` that is not https though its host is not loopback.
         clock: for tests.
+        transport: for tests; carries the requests instead of aiohttp. The client closes it.
 
     Raises:
         ConfigurationError: an argument is wrong.
@@ -77,6 +78,7 @@ class AuthClient:
         close_timeout: float = 5.0,
         allow_http: bool = False,
         clock: Clock | None = None,
+        transport: Transport | None = None,
     ) -> None:
         settings = Settings.checked(
             env=env,
@@ -93,7 +95,9 @@ class AuthClient:
         )
         self._settings = settings
         self._close_timeout = config.seconds("close_timeout", close_timeout)
-        self._transport = AiohttpTransport(settings, http=http)
+        if transport is not None and http is not None:
+            raise ConfigurationError("transport", "must not be given beside `http`")
+        self._transport = transport or AiohttpTransport(settings, http=http)
         self._caller = BaseCaller(
             settings,
             self._transport,

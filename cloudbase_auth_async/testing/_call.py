@@ -32,6 +32,8 @@ class Call:
     client_id: str = ""
     # The session a user guard has let in.
     admitted: Session | None = attrs.field(default=None, repr=False)
+    # Whether a captcha_token came with it; it is used up by now.
+    captcha: bool = False
 
     @property
     def session(self) -> Session:
@@ -49,7 +51,13 @@ class Call:
     def issue(self) -> _tokens.Issue:
         """Return what it takes to hand out tokens in answer to this call."""
         host = self.request.header("host") or "localhost"
-        return _tokens.Issue(state=self.state, now=self.now, issuer=f"http://{host}")
+        return _tokens.Issue(
+            state=self.state,
+            now=self.now,
+            issuer=f"http://{host}",
+            device_id=self.request.header("x-device-id") or "",
+            user_agent=self.request.header("user-agent") or "",
+        )
 
     def speaks(self, dialect: Literal["primary", "documented"]) -> bool:
         """Tell whether this emulator speaks that contract, alone or beside the other."""
@@ -101,6 +109,21 @@ def user(call: Call) -> Call:
     """Let in who brings a live bearer token."""
     text = _bearer(call)
     return _admit(call, _tokens.live(call.state, text, call.now))
+
+
+def sender(call: Call) -> Call:
+    """Let a client in, or who brings a live bearer token, as the JavaScript client does."""
+    scheme, _ = authorization(call.request)
+    if scheme == "bearer" and call.speaks("documented"):
+        return user(call)
+    return client(call)
+
+
+def device(call: Call) -> Call:
+    """Let a client in that names its device."""
+    if not call.request.header("x-device-id"):
+        raise Refused("invalid_argument", "device id missing from header")
+    return client(call)
 
 
 def leaving_user(call: Call) -> Call:

@@ -66,7 +66,7 @@ def _announce(emulator: Emulator, *, as_json: bool) -> None:
     if as_json:
         _say(json.dumps(facts))
         return
-    _say("CloudBase Auth emulator, ready; Ctrl-C stops it")
+    _say("CloudBase Auth emulator, ready; Ctrl-C stops it, a browser shows what it does")
     for name, value in facts.items():
         _say(f"  {name:<13} {value}")
 

@@ -37,12 +37,60 @@ Device id of 72 or more characters    400/3 on every path, not only where it was
 Unknown field in a body               ignored, but for `target` above
 Weak new password                     refused where only the documented contract is spoken
 Accounts in the provider list         the bound ones, `bind: true`
+Captcha after wrong passwords         from the sixth sign-in on, whichever of the user's names it
+                                      comes with, before the password is looked at
+`captcha_token` nobody asked for      checked and used up all the same, also by a refused call
+Answer to a captcha's picture         one, right or wrong: who errs needs a new picture
+Status of 4001, 4002, 4019            400
+Custom user's `sub`                   not the customUserId, but a number of its own
+Bad ticket                            400/3, whatever is wrong; `iat` in the future and a life of
+                                      over ten minutes are wrong too
+Ticket used again                     accepted: it has no id, and two of one moment are equal
+Unknown `provider_id`                 has a sign-in page like any other
+Used or foreign `provider_code`       400/4019; the attempt uses it up; 600 s otherwise
+`provider_token` used up by           any sign-in, bind or change that succeeds, and its own PATCH
+Third party's number and address      never the user's logins: nobody has verified them
+Account that is somebody's already    400/9, but `/trans` takes it away from them
+`/user/trans/by/provider`             the same user, with new tokens; the old session is over
+User name, third-party sign-up        5 to 24 characters, the narrower of two rules on one page
+User name nobody can have, sign-in    400/3, and not 404/5
+Sessions after `/reset`               all over; a captcha that was due stays due
+`CUR_USER` for another's address      400/9
+Bearer on `/verification`             any live one: the JavaScript client sends it when it can
+Too many codes                        429/8 with `Retry-After`, nothing of it in the body
+`email_redirect_to`                   a code is sent all the same
+Lifetime of an authorization code     60 s; any try uses it up, and a second one ends the
+                                      session that the first one started
+`code_verifier` without a challenge   refused, and so is a `redirect_uri` that the request for
+                                      the code did not have
+Scope wider than the user's own       400 `invalid_scope`; no number in any source
+Device code: lifetime and interval    600 s and 5 s; `slow_down` even when the user has said
+                                      yes, and then 5 s more for every later poll
+Used device code, unknown user_code   400 `invalid_grant`, 404/5
+Who gets a device's session           the client that asked for the code, nobody else
+Time of a TC3 signature               within 300 s; from `Timestamp=` or `X-TC-Timestamp`. Its
+                                      date may be 20261122 or 2026-11-22: two sources, two forms
+Wrong Tencent Cloud key               401/4022, as for a wrong client secret
+A server's token                      no `sub`, no `scope`; 401/16 on user calls, but for
+                                      /user/basic/edit with `user_id`
+Anonymous user edits their account    403/7: they sign up first
+Phone, email taken, basic/edit        400/9; user name 409/6, as at sign-up
+Encrypted passwords in basic/edit     400/3: the key they need is on no documented page
+`password` without `new_password`     400/3, and the old one is needed where there is one
+`conflict_resolution`                 TRANSFER deletes who could not sign in any more
+Several filters in /user/query        all must hold; none at all is 400/3; how to reach a user
+                                      is shown to that user alone
+Form of the security history          `{total, data, page_token?}`, last sign-in first; `limit`
+                                      1 to 100, 20 unless given; only sign-ins are recorded
+Ending all sessions, or a device's    the caller's own too; an unknown device is 404/5
+`redirect_uri` at sign-out            must be absolute; `state` goes into its query
+Spent refresh token, `grace_seconds`  the same answer again, until those seconds are over
 ====================================  =======================================================
 """
 
 from typing import Final
 
-from cloudbase_auth_async.testing import _fields
+from cloudbase_auth_async.testing import _captcha, _fields
 from cloudbase_auth_async.testing._call import Call
 from cloudbase_auth_async.testing._routes import find
 from cloudbase_auth_async.testing._state import State
@@ -72,4 +120,4 @@ def _answer(request: Request, state: State, now: float) -> Response:
     if len(request.header("x-device-id") or "") >= _DEVICE_ID_LIMIT:
         raise Refused("invalid_argument", "device id must less than 72")
     call = Call(request=request, state=state, now=now, params=match.params)
-    return match.route.handler(match.route.guard(call))
+    return match.route.handler(_captcha.checked(match.route.guard(call), match.route.name))

@@ -1,19 +1,29 @@
 """The facade that tests hold: one emulated CloudBase Auth, its users, codes, clock and faults."""
 
+import functools
 from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import Any, Self, get_args
+from typing import Any, Final, Protocol, Self, get_args
 
 from cloudbase_auth_async.client import AuthClient
-from cloudbase_auth_async.testing import _keys, _provider_calls, _tokens, _users
+from cloudbase_auth_async.testing import (
+    _checks,
+    _device_calls,
+    _keys,
+    _tokens,
+    _users,
+)
+from cloudbase_auth_async.testing._arrange import Arrangements
 from cloudbase_auth_async.testing._clock import EmulatorClock
 from cloudbase_auth_async.testing._control import Control, is_loopback
 from cloudbase_auth_async.testing._core import handle
-from cloudbase_auth_async.testing._faults import FaultScript
+from cloudbase_auth_async.testing._desk import Desk
+from cloudbase_auth_async.testing._faults import Fault, FaultScript
 from cloudbase_auth_async.testing._journal import Entry
+from cloudbase_auth_async.testing._memory import ORIGIN, MemoryTransport
 from cloudbase_auth_async.testing._routes import BASE
 from cloudbase_auth_async.testing._server import Server
-from cloudbase_auth_async.testing._state import BoundProvider, State, User
+from cloudbase_auth_async.testing._state import State, User
 from cloudbase_auth_async.testing._values import (
     Algorithm,
     Dialect,
@@ -24,13 +34,29 @@ from cloudbase_auth_async.testing._values import (
     Settings,
 )
 
+_CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
+    "dialect": get_args(Dialect),
+    "reuse": get_args(Reuse),
+    "introspect_with_basic": get_args(IntrospectWithBasic),
+    "algorithm": get_args(Algorithm),
+}
 
-class Emulator:
+# What a client takes unless told otherwise.
+_MAX_ANSWER_BYTES: Final = 1_048_576
+
+
+class _HasText(Protocol):
+    @property
+    def text(self) -> str: ...
+
+
+class Emulator(Arrangements):
     """
-    A CloudBase Auth service in this process, on a loopback port.
+    A CloudBase Auth service in this process, on a loopback port or without sockets.
 
-    Use it with `async with`. Unless told otherwise it speaks both contracts, rotates refresh
-    tokens, and ends a session whose spent token comes back.
+    `async with` opens the port; `memory_client` needs neither a port nor a running loop. Unless
+    told otherwise the service speaks both contracts, rotates refresh tokens, and ends a session
+    whose spent token comes back.
 
     Args:
         env: the environment id.
@@ -45,6 +71,11 @@ class Emulator:
             do where the primary contract is spoken.
         introspect_with_basic: how a documented-only service takes Basic on introspection.
         opaque_access_tokens: hand out access tokens that are no JWTs.
+        code_interval_seconds: how long after a code no other one is sent to the same
+            destination; no limit unless given.
+        secret_id: of the Tencent Cloud key that servers sign in with.
+        secret_key: what goes with it.
+        grace_seconds: how long a spent refresh token gets the same new pair again.
         clock: what time it is; ticks with real time unless given.
         date_skew_seconds: how far the `Date` header is off.
         host: a loopback address.
@@ -52,7 +83,7 @@ class Emulator:
         on_code: called with destination and code for each code that is "sent".
     """
 
-    __slots__ = ("_control", "_on_code", "_server", "_settings")
+    __slots__ = ("__weakref__", "_desk", "_on_code", "_server", "_settings")
 
     def __init__(
         self,
@@ -68,19 +99,17 @@ class Emulator:
         anonymous_refresh: bool | None = None,
         introspect_with_basic: IntrospectWithBasic = "empty",
         opaque_access_tokens: bool = False,
+        code_interval_seconds: float | None = None,
+        secret_id: str = "AKIDdemo",  # noqa: S107 -- see above
+        secret_key: str = "demo-key",  # noqa: S107 -- see above
+        grace_seconds: float = 0.0,
         clock: EmulatorClock | None = None,
         date_skew_seconds: float = 0.0,
         host: str = "127.0.0.1",
         port: int = 0,
         on_code: Callable[[str, str], None] | None = None,
     ) -> None:
-        _check_choice("dialect", dialect, get_args(Dialect))
-        _check_choice("reuse", reuse, get_args(Reuse))
-        _check_choice("introspect_with_basic", introspect_with_basic, get_args(IntrospectWithBasic))
-        _check_choice("algorithm", algorithm, (None, *get_args(Algorithm)))
         _check_loopback(host)
-        if anonymous_refresh is None:
-            anonymous_refresh = dialect != "documented"
         self._settings = Settings(
             env=env,
             client_id=client_id or env,
@@ -90,26 +119,30 @@ class Emulator:
             access_lifetime_seconds=access_lifetime_seconds,
             refresh_lifetime_seconds=refresh_lifetime_seconds,
             reuse=reuse,
-            anonymous_refresh=anonymous_refresh,
+            anonymous_refresh=_has_refresh(dialect, told=anonymous_refresh),
             introspect_with_basic=introspect_with_basic,
             opaque_access_tokens=opaque_access_tokens,
+            code_interval_seconds=code_interval_seconds,
+            secret_id=secret_id,
+            secret_key=secret_key,
+            grace_seconds=grace_seconds,
         )
+        _check_choices(self._settings)
         self._on_code = on_code
         state = State(settings=self._settings)
         self._control = Control(state=state, clock=clock or EmulatorClock())
-        self._server = Server(
-            self._control,
-            host=host,
-            port=port,
-            date_skew_seconds=date_skew_seconds,
-            after_each=self._show_codes,
+        self._desk = Desk(
+            self._control, date_skew_seconds=date_skew_seconds, after_each=self._show_codes
         )
+        self._server = Server(self._control, self._desk, host=host, port=port)
 
     def __repr__(self) -> str:
         return f"Emulator(env={self.env!r}, dialect={self._settings.dialect!r})"
 
     async def __aenter__(self) -> Self:
-        await self._server.start()
+        algorithm, generation = self._settings.algorithm, self._control.state.key_generation
+        make = functools.partial(_keys.key, algorithm, generation)
+        await self._server.start(preparation=make if _keys.takes_long(algorithm) else None)
         return self
 
     async def __aexit__(
@@ -176,7 +209,7 @@ class Emulator:
         return self._control.state.refresh_attempts
 
     def answer(self, request: Request) -> Response:
-        """Answer a request without a socket; journal and fault script have no part in it."""
+        """Answer a raw request; journal and fault script have no part in it."""
         return handle(request, self._control.state, self.clock.wall())
 
     def add_user(
@@ -201,20 +234,12 @@ class Emulator:
             status=status,
         )
 
-    def provider_token(
-        self,
-        provider_id: str = "github",
-        *,
-        provider_user_id: str = "provider-user",
-        provider_user_name: str = "octocat",
-    ) -> str:
-        """Return a provider_token that binding accepts once, for 3600 seconds."""
-        account = BoundProvider(
-            provider_id=provider_id,
-            provider_user_id=provider_user_id,
-            provider_user_name=provider_user_name,
-        )
-        return _provider_calls.mint(self._control.state, account, self.clock.wall())
+    def tokens(self, user: User) -> Mapping[str, Any]:
+        """Sign a user in without a request, and return what `AuthClient.session` takes."""
+        now = self.clock.wall()
+        issue = _tokens.Issue(state=self._control.state, now=now, issuer=ORIGIN)
+        answer = _tokens.sign_in(issue, user, self.client_id)
+        return {**answer, "expires_at": now + answer["expires_in"]}
 
     def revoke(self, access_token: str, *, session: bool = False) -> None:
         """
@@ -227,6 +252,13 @@ class Emulator:
             _tokens.end(self._control.state, access_token)
         else:
             _tokens.revoke(self._control.state, access_token)
+
+    def deny_device(self, user_code: str) -> None:
+        """Let the user say no to a device that waits for them."""
+        record = _device_calls.pending(self._control.state, user_code, self.clock.wall())
+        if record is None:
+            raise ValueError("no device waits with that user_code")
+        record.status = "denied"
 
     def roll_key(self) -> None:
         """Sign with a new key from now on; the one before stays published."""
@@ -246,13 +278,66 @@ class Emulator:
 
     def client(self, **overrides: Any) -> AuthClient:
         """Return an `AuthClient` of this service, on its clock."""
-        settings: dict[str, Any] = {
+        return self._client({"base_url": self.base_url} | overrides)
+
+    def memory_client(self, **overrides: Any) -> AuthClient:
+        """
+        Return an `AuthClient` of this service that uses no sockets.
+
+        It needs no running loop and no `async with`: it binds to the loop of its first call.
+        Journal, clock and fault script are the same as between sockets.
+        """
+        limit = overrides.get("max_answer_bytes", _MAX_ANSWER_BYTES)
+        transport = MemoryTransport(self._desk, self.clock, max_answer_bytes=limit)
+        return self._client({"base_url": ORIGIN + BASE, "transport": transport} | overrides)
+
+    def time_travel(self, seconds: float) -> None:
+        """Let that many seconds pass at once, for the service and for the clients it made."""
+        self.clock.advance(seconds)
+
+    def expire_access_token(self) -> None:
+        """Let time pass until every access token that is out has died of age, and no longer."""
+        self.clock.advance(self._settings.access_lifetime_seconds)
+
+    def lose_next_response(self, route: str = "*") -> Fault:
+        """
+        Handle the next request of a route, and lose the answer.
+
+        Args:
+            route: method and path template, as `POST /token`, or `*` for any.
+        """
+        return self.faults.add(route, "drop_after")
+
+    def assert_spends(self, expected: int) -> None:
+        """
+        Check that so many refresh tokens were exchanged, and none presented in vain.
+
+        A token that was presented twice would have signed the user out in the wild.
+        """
+        _checks.check_spends(self._control.state, expected)
+
+    def assert_no_secrets(self, log: _HasText | str) -> None:
+        """
+        Check that no token, password or code of this service stands in a text.
+
+        Args:
+            log: the text, or pytest's `caplog`. Secrets of fewer than 6 characters are not
+                looked for.
+        """
+        text = log if isinstance(log, str) else log.text
+        _checks.check_no_secrets(self._control.state, self._control.journal, text)
+
+    async def assert_no_tasks(self, *, within_seconds: float = 1.0) -> None:
+        """Check that no background task of the library is left running in this loop."""
+        await _checks.check_no_tasks(within_seconds)
+
+    def _client(self, options: dict[str, Any]) -> AuthClient:
+        usual: dict[str, Any] = {
             "client_id": self.client_id,
             "client_secret": self.client_secret,
-            "base_url": self.base_url,
             "clock": self.clock,
         }
-        return AuthClient(self.env, **(settings | overrides))
+        return AuthClient(self.env, **(usual | options))
 
     def _show_codes(self) -> None:
         outbox = self._control.state.outbox
@@ -262,9 +347,14 @@ class Emulator:
                 self._on_code(sent.destination, sent.code)
 
 
-def _check_choice(name: str, value: object, choices: tuple[object, ...]) -> None:
-    if value not in choices:
-        raise ValueError(f"{name} must be one of {', '.join(map(str, choices))}")
+def _has_refresh(dialect: Dialect, *, told: bool | None) -> bool:
+    return dialect != "documented" if told is None else told
+
+
+def _check_choices(settings: Settings) -> None:
+    for name, choices in _CHOICES.items():
+        if getattr(settings, name) not in choices:
+            raise ValueError(f"{name} must be one of {', '.join(choices)}")
 
 
 def _check_loopback(host: str) -> None:

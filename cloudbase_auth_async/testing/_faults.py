@@ -7,7 +7,7 @@ Choosing a fault is plain bookkeeping; the skin that owns the socket carries it 
 import asyncio
 import json
 import re
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from typing import Any, Final, Literal, get_args
 
 import attrs
@@ -28,11 +28,22 @@ Kind = Literal[
     "huge",
     "gzip_bomb",
     "duplicate_keys",
+    "refuse",
+    "bad_gateway",
+    "rate_limited",
+    "rate_limited_until",
+    "empty",
+    "null",
+    "wrong_types",
 ]
 When = Literal["before", "after"]
 
 KINDS: Final[frozenset[str]] = frozenset(get_args(Kind))
 _WAITING: Final = ("hold", "hang", "delay")
+# Requests the service never sees, those it never answers, those it sees if the script says so.
+_UNSEEN: Final = ("drop_before", "refuse")
+_SILENT: Final = (*_UNSEEN, "drop_after")
+_ANSWERED_BY_OTHERS: Final = ("status", "bad_gateway", "rate_limited", "rate_limited_until")
 _ROUTE_NAMES: Final = frozenset({"*", *(route.name for route in ROUTES)})
 _LINE_BREAK: Final = re.compile(r"[\r\n\0]")
 
@@ -40,10 +51,11 @@ _LINE_BREAK: Final = re.compile(r"[\r\n\0]")
 class Signal:
     """Something that happens once; `await signal` waits for it, as often as one likes."""
 
-    __slots__ = ("_event",)
+    __slots__ = ("_event", "_then")
 
     def __init__(self) -> None:
         self._event = asyncio.Event()
+        self._then: list[Callable[[], object]] = []
 
     def __await__(self) -> Generator[Any, Any, None]:
         """Wait until it has happened."""
@@ -52,6 +64,15 @@ class Signal:
     def set(self) -> None:
         """Let it happen."""
         self._event.set()
+        while self._then:
+            self._then.pop()()
+
+    def then(self, call: Callable[[], object]) -> None:
+        """Have something called when it happens, or now if it has."""
+        if self.is_set():
+            call()
+        else:
+            self._then.append(call)
 
     def is_set(self) -> bool:
         """Tell whether it has happened."""
@@ -89,14 +110,19 @@ class Fault:
     @property
     def commits(self) -> bool:
         """Tell whether the request is handled, whatever becomes of its answer."""
-        if self.kind == "status":
+        if self.kind in _ANSWERED_BY_OTHERS:
             return self.commit
-        return self.kind != "drop_before"
+        return self.kind not in _UNSEEN
 
     @property
     def waits_first(self) -> bool:
         """Tell whether the wait comes before the request is handled."""
         return self.when == "before"
+
+    @property
+    def silent(self) -> bool:
+        """Tell whether there is never an answer."""
+        return self.kind in _SILENT
 
     def release(self) -> None:
         """Let go what is held, now and from now on."""
@@ -130,18 +156,42 @@ class FaultScript:
         """
         Write one more line.
 
+        ====================  ================================================================
+        Kind                  What the client sees
+        ====================  ================================================================
+        refuse                no connection. Between sockets no route is known so early: there
+                              the request is dropped, and for `seconds` nobody can connect
+        drop_before           the connection ends; the request was not handled
+        drop_after            the connection ends; the request was handled
+        hang                  nothing, until its own patience ends
+        hold                  nothing, until the script releases it
+        delay, slow_drip      a late answer, or one in small pieces
+        half_body             the connection ends in the middle of the answer
+        wrong_length          an answer cut short by its Content-Length
+        huge, gzip_bomb       more than anybody should read
+        duplicate_keys        each member twice, first with a lie
+        wrong_types           each member with a value of another type
+        empty, null           a good status with no body, or with `null`
+        bad_gateway           a proxy's 502, in HTML
+        rate_limited          429, `Retry-After` in `seconds`
+        rate_limited_until    429, `Retry-After` as a date
+        status                any status, headers and body
+        ====================  ================================================================
+
         Args:
             route: method and path template, as `POST /token`, or `*` for every request.
             kind: what goes wrong.
             times: how many requests meet it; None for all.
             after: how many requests of that route pass unharmed first.
             when: for "delay", "hold" and "hang": wait before or after the request is handled.
-            seconds: real time; for "delay" the wait, for "slow_drip" the pause between pieces.
+            seconds: real time; for "delay" the wait, for "slow_drip" the pause between pieces,
+                for "refuse" how long. For the "rate_limited" kinds the time they tell.
             status: for "status".
             body: for "status"; a mapping is sent as JSON.
             headers: for "status".
             content_type: for "status"; JSON for a mapping, else HTML, unless given.
-            commit: for "status": handle the request before answering so.
+            commit: for "status", "bad_gateway" and the "rate_limited" kinds: handle the request
+                before answering so.
             megabytes: for "huge" and "gzip_bomb": how much the client would have to read.
         """
         fault = Fault(

@@ -12,6 +12,7 @@ MAX_BODY: Final = 1_048_576
 _PHONE: Final = re.compile(r"\+\d{1,3} \d{4,15}")
 _EMAIL: Final = re.compile(r"[!-?A-~]{1,64}@[A-Za-z0-9.-]{1,190}")
 _USERNAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9\-_.:+@]{1,47}")
+_THIRD_PARTY_USERNAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{4,23}")
 _LENGTH: Final = re.compile(r".{8,64}", re.DOTALL)
 _CLASSES: Final = tuple(map(re.compile, (r"[a-z]", r"[A-Z]", r"[0-9]", r"[^A-Za-z0-9]")))
 
@@ -41,6 +42,20 @@ class Fields:
         if value is None:
             raise Refused("invalid_argument", f"{name} is required")
         return value
+
+    def flag(self, name: str) -> bool:
+        """Return a field that is true or false, and false when it is absent."""
+        value = self._members.get(name)
+        if value is not None and not isinstance(value, bool):
+            raise Refused("invalid_argument", f"{name} must be true or false")
+        return bool(value)
+
+    def inner(self, name: str) -> "Fields":
+        """Return the fields of an object in a field, none when it is absent."""
+        value = self._members.get(name)
+        if value is not None and not isinstance(value, dict):
+            raise Refused("invalid_argument", f"{name} must be an object")
+        return Fields(cast("dict[str, Any]", value or {}))
 
 
 def parse(body: bytes) -> Fields:
@@ -88,6 +103,19 @@ def new_username(fields: Fields) -> str | None:
     if name is not None and not _USERNAME.fullmatch(name):
         raise Refused("invalid_argument", "username must have 2 to 48 letters, digits, -_.:+@")
     return name
+
+
+def new_third_party_username(fields: Fields) -> str | None:
+    """Return the user name a third party's user wants: the rule is narrower for them."""
+    name = fields.optional("username")
+    if name is not None and not _THIRD_PARTY_USERNAME.fullmatch(name):
+        raise Refused("invalid_argument", "username must have 5 to 24 letters, digits, -_")
+    return name
+
+
+def is_login(text: str) -> bool:
+    """Tell whether anybody could be called that: a user name, a number or an address."""
+    return any(pattern.fullmatch(text) for pattern in (_USERNAME, _PHONE, _EMAIL))
 
 
 def check_strength(password: str) -> None:

@@ -16,7 +16,9 @@ from cloudbase_auth_async.testing._values import Request
 # A test of a large upload must not keep it a thousand times.
 _BODY_LIMIT: Final = 65_536
 _MASK: Final = "***"
-_SECRET_FIELDS: Final = frozenset({"code", "ticket", "authorization", "cookie"})
+_SECRET_FIELDS: Final = frozenset(
+    {"code", "code_verifier", "key", "ticket", "authorization", "cookie"}
+)
 _SECRET_ENDINGS: Final = ("token", "password", "secret", "_code", "_key")
 
 
@@ -112,7 +114,11 @@ def _mask(value: object) -> object:
     return value
 
 
-def _masked_member(name: str, value: object) -> object:
+def is_secret(name: str) -> bool:
+    """Tell whether a field or header of that name holds what nobody else may see."""
     low = name.lower()
-    secret = low in _SECRET_FIELDS or low.endswith(_SECRET_ENDINGS)
-    return _MASK if secret else _mask(value)
+    return low in _SECRET_FIELDS or low.endswith(_SECRET_ENDINGS)
+
+
+def _masked_member(name: str, value: object) -> object:
+    return _MASK if is_secret(name) else _mask(value)

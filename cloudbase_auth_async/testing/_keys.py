@@ -8,6 +8,7 @@ import base64
 import functools
 import hashlib
 import secrets
+import threading
 import uuid
 from collections.abc import Mapping
 from typing import Any
@@ -17,6 +18,8 @@ import jwt
 from jwt.algorithms import has_crypto
 
 from cloudbase_auth_async.testing._values import Algorithm
+
+_making = threading.Lock()
 
 
 @attrs.frozen(kw_only=True)
@@ -40,9 +43,20 @@ def usual_algorithm() -> Algorithm:
     return "RS256" if has_crypto else "HS256"
 
 
-@functools.cache
-def key(algorithm: Algorithm, generation: int) -> Key:  # noqa: ARG001 -- the cache reads it
+def key(algorithm: Algorithm, generation: int) -> Key:
     """Return the key of that generation, counted from 0; rolling a key means counting on."""
+    # A server makes its first key in a thread: who asks meanwhile must get that same one.
+    with _making:
+        return _key(algorithm, generation)
+
+
+def takes_long(algorithm: Algorithm) -> bool:
+    """Tell whether the first key of that algorithm has still to be made, and is slow to make."""
+    return algorithm == "RS256" and _key.cache_info().currsize == 0
+
+
+@functools.cache
+def _key(algorithm: Algorithm, generation: int) -> Key:  # noqa: ARG001 -- the cache reads it
     if algorithm == "HS256":
         return Key(kid=str(uuid.uuid4()), algorithm=algorithm, private=secrets.token_bytes(32))
     return _rsa()

@@ -6,22 +6,19 @@ are none of its business.
 """
 
 import asyncio
-import email.utils
 import logging
 import os
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Final
 
-import attrs
 from aiohttp import web
 from aiohttp.http import HttpProcessingError
 
-from cloudbase_auth_async.testing._control import PREFIX, Control
-from cloudbase_auth_async.testing._core import handle
+from cloudbase_auth_async.testing._control import Control, is_ours
+from cloudbase_auth_async.testing._desk import Desk, Visit
 from cloudbase_auth_async.testing._faults import Fault
 from cloudbase_auth_async.testing._fields import MAX_BODY
-from cloudbase_auth_async.testing._routes import find
 from cloudbase_auth_async.testing._values import Request, Response
 from cloudbase_auth_async.testing._wire_faults import Step, damaged
 
@@ -51,13 +48,13 @@ class Server:
     """One listening socket, and what is done with the requests that come in."""
 
     __slots__ = (
-        "_after_each",
         "_busy",
         "_closing",
         "_control",
-        "_date_skew",
+        "_desk",
         "_host",
         "_port",
+        "_preparation",
         "_reserved",
         "_runner",
         "_site",
@@ -66,17 +63,16 @@ class Server:
     def __init__(
         self,
         control: Control,
+        desk: Desk,
         *,
         host: str,
         port: int,
-        date_skew_seconds: float,
-        after_each: Callable[[], None],
     ) -> None:
         self._control = control
+        self._desk = desk
         self._host = host
         self._port = port
-        self._date_skew = date_skew_seconds
-        self._after_each = after_each
+        self._preparation: Awaitable[object] | None = None
         self._closing = asyncio.Event()
         self._busy: set[web.RequestHandler] = set()
         self._reserved: socket.socket | None = None
@@ -91,8 +87,13 @@ class Server:
         host = f"[{self._host}]" if ":" in self._host else self._host
         return f"http://{host}:{self._port}"
 
-    async def start(self) -> None:
-        """Listen; port 0 becomes a free port."""
+    async def start(self, *, preparation: Callable[[], object] | None = None) -> None:
+        """
+        Listen; port 0 becomes a free port.
+
+        Args:
+            preparation: slow work that answers need; a thread does it, the first answer waits.
+        """
         self._reserve()
         self._closing = asyncio.Event()
         app = web.Application()
@@ -107,6 +108,9 @@ class Server:
         )
         await self._runner.setup()
         await self.listen()
+        if preparation is not None:
+            loop = asyncio.get_running_loop()
+            self._preparation = loop.run_in_executor(None, preparation)
 
     async def listen(self) -> None:
         """Take connections again, on the same port."""
@@ -142,6 +146,7 @@ class Server:
         runner, self._runner = self._runner, None
         reserved, self._reserved = self._reserved, None
         self._site = None
+        self._preparation = None
         if runner is not None:
             await runner.cleanup()
         if reserved is not None:
@@ -176,45 +181,38 @@ class Server:
             self._busy.discard(raw.protocol)
 
     async def _answered(self, raw: web.Request, request: Request) -> web.StreamResponse:
-        if request.path.startswith(PREFIX):
-            return _written(self._dated(self._control.handle(request)))
-        match = find(request.method, request.path, self._control.state.settings.dialect)
-        route = match.route
-        number = self._control.journal.arrived(request, None if route is None else route.template)
-        fault = self._control.faults.take(None if route is None else route.name)
-        if fault is None:
-            response = self._handled(request)
-            self._control.journal.answered(number, response.status)
-            return _written(response)
-        return await self._faulty(raw, request, fault, number)
+        if is_ours(request.path):
+            return _written(self._desk.dated(self._control.handle(request)))
+        visit = self._desk.arrived(request)
+        if self._preparation is not None:
+            await asyncio.shield(self._preparation)
+            self._preparation = None
+        if visit.fault is None:
+            return _written(self._desk.answered(visit, self._desk.answer(visit)))
+        return await self._faulty(raw, visit, visit.fault)
 
-    def _handled(self, request: Request) -> Response:
-        response = handle(request, self._control.state, self._control.clock.wall())
-        self._after_each()
-        return self._dated(response)
-
-    def _dated(self, response: Response) -> Response:
-        now = self._control.clock.wall() + self._date_skew
-        date = ("Date", email.utils.formatdate(now, usegmt=True))
-        return attrs.evolve(response, headers=(*response.headers, date))
-
-    async def _faulty(
-        self, raw: web.Request, request: Request, fault: Fault, number: int
-    ) -> web.StreamResponse:
+    async def _faulty(self, raw: web.Request, visit: Visit, fault: Fault) -> web.StreamResponse:
         if fault.waits_first:
             await self._wait(fault)
         if self._closing.is_set():
             return await self._write_and_close(raw, iter(()))
-        response = self._handled(request) if fault.commits else Response(status=fault.status)
-        if fault.kind == "status":
-            response = Response(status=fault.status, headers=fault.headers, body=fault.body)
-            response = self._dated(response)
+        response = self._desk.answer(visit)
         if not fault.waits_first:
             await self._wait(fault)
         steps = iter(()) if self._closing.is_set() else damaged(fault, response)
-        if fault.kind not in ("drop_before", "drop_after") and not self._closing.is_set():
-            self._control.journal.answered(number, response.status)
+        if not fault.silent and not self._closing.is_set():
+            self._desk.answered(visit, response)
+        if fault.kind == "refuse":
+            return await self._refuse(raw, fault)
         return _written(response) if steps is None else await self._write_and_close(raw, steps)
+
+    async def _refuse(self, raw: web.Request, fault: Fault) -> web.StreamResponse:
+        """Drop this request, and every connection that is tried in the next seconds."""
+        await self.deafen()
+        dropped = await self._write_and_close(raw, iter(()))
+        await self._pause(fault.seconds)
+        await self.listen()
+        return dropped
 
     async def _wait(self, fault: Fault) -> None:
         if fault.kind in ("hold", "hang"):
@@ -274,6 +272,7 @@ async def _received(raw: web.Request) -> Request:
         method=raw.method,
         path=raw.rel_url.raw_path,
         query=dict(raw.rel_url.query),
+        pairs=tuple(raw.rel_url.query.items()),
         headers=tuple(headers),
         body=bytes(body),
     )

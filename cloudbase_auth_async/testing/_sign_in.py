@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from cloudbase_auth_async.testing import _fields, _tokens
+from cloudbase_auth_async.testing import _captcha, _fields, _provider_tokens, _tokens
 from cloudbase_auth_async.testing._call import Call
 from cloudbase_auth_async.testing._state import User, new_anonymous_sub, new_sub
 from cloudbase_auth_async.testing._values import Refused, Response, answer
@@ -23,9 +23,14 @@ def by_password(call: Call, fields: _fields.Fields) -> User:
     login, password = fields.required("username"), fields.required("password")
     user = call.state.find(login)
     if user is None:
+        if not _fields.is_login(login):
+            raise Refused("invalid_argument", "nobody can have that user name")
         raise Refused("not_found", "no such user")
+    _captcha.check_sign_in(call, user)
     if user.password != password:
+        _captcha.note_wrong_password(call, user)
         raise Refused("invalid_username_or_password", "the user name or password is wrong")
+    _captcha.note_right_password(call, user)
     return user
 
 
@@ -41,26 +46,58 @@ def sign_in_anonymously(call: Call) -> Response:
 
 
 def sign_up(call: Call) -> Response:
-    """Answer POST /signup: register a verified destination and sign its owner in."""
+    """Answer POST /signup: register a verified destination or a third-party account."""
     fields = call.fields
+    # The primary contract has no such field, and so there it is as good as absent.
+    if "provider_token" in fields and call.speaks("documented"):
+        return _sign_up_with_provider(call, fields)
+    place = _proven_destination(call, fields)
+    profile = _new_profile(call, fields, _fields.new_username(fields))
+    user = _newcomer(call, fields)
+    spend_verified(call, fields.required("verification_token"))
+    _write_destination(user, place)
+    return _registered(call, user, profile)
+
+
+def _sign_up_with_provider(call: Call, fields: _fields.Fields) -> Response:
+    """Register a third-party account, with a verified destination if one comes along."""
+    token = fields.required("provider_token")
+    account = _provider_tokens.known(call, token).account
+    if _provider_tokens.owner(call.state, account) is not None:
+        raise Refused("failed_precondition", "the account is bound to another user")
+    with_place = "phone_number" in fields or "email" in fields
+    place = _proven_destination(call, fields) if with_place else None
+    profile = _new_profile(call, fields, _fields.new_third_party_username(fields))
+    user = _newcomer(call, fields)
+    _provider_tokens.spend(call, token)
+    if place is not None:
+        spend_verified(call, fields.required("verification_token"))
+        _write_destination(user, place)
+    user.providers[account.provider_id] = account
+    return _registered(call, user, profile)
+
+
+def _proven_destination(call: Call, fields: _fields.Fields) -> str:
+    """Return the free destination that the verification_token is for; it is not spent yet."""
     place = _fields.destination(fields)
-    token = fields.required("verification_token")
-    proof = verified(call, token)
+    proof = verified(call, fields.required("verification_token"))
     code = fields.optional("verification_code")
     if proof.destination != place or code not in (None, proof.code):
         raise Refused("invalid_argument", "phone or email does not match validation code")
     if call.state.find(place) is not None:
         raise Refused("failed_precondition", "the phone number or email belongs to another user")
-    username = _fields.new_username(fields)
+    return place
+
+
+def _new_profile(call: Call, fields: _fields.Fields, username: str | None) -> dict[str, Any]:
     if username is not None and call.state.find(username) is not None:
         raise Refused("already_exists", "the user name is taken")
-    profile = {name: fields.optional(name) for name in ("name", "gender", "picture", "locale")}
-    password = fields.optional("password")
-    user = _newcomer(call, fields)
-    spend_verified(call, token)
-    user.username = username
-    _write_profile(call, user, profile | {"password": password})
-    _write_destination(user, place)
+    names = ("name", "gender", "picture", "locale", "password")
+    return {"username": username} | {name: fields.optional(name) for name in names}
+
+
+def _registered(call: Call, user: User, profile: dict[str, Any]) -> Response:
+    _write_profile(call, user, profile)
     call.state.keep(user)
     return answer(_tokens.sign_in(call.issue, user, call.client_id))
 

@@ -6,11 +6,12 @@ Only synchronous code touches it, so each request sees and leaves it whole.
 
 import secrets
 from collections import deque
-from collections.abc import MutableMapping
-from typing import Protocol, TypeVar
+from collections.abc import Mapping, MutableMapping
+from typing import Any, Protocol, TypeVar
 
 import attrs
 
+from cloudbase_auth_async.testing._records import AuthorizationCode, DeviceCode, SignIn
 from cloudbase_auth_async.testing._values import Settings
 
 
@@ -37,6 +38,7 @@ class User:
     gender: str | None = None
     picture: str | None = None
     locale: str | None = None
+    description: str | None = None
     status: str = "ACTIVE"
     anonymous: bool = False
     updated_at: float
@@ -59,6 +61,7 @@ class Grant:
     client_id: str
     scope: str
     refreshable: bool
+    device_id: str = ""
 
 
 @attrs.define(kw_only=True, eq=False)
@@ -79,6 +82,9 @@ class RefreshToken:
     grant: Grant
     expires_at: float
     spent: bool = False
+    # When it was spent, and what it was exchanged for.
+    spent_at: float = 0.0
+    answer: Mapping[str, Any] = attrs.field(factory=dict[str, Any], repr=False)
 
 
 @attrs.define(kw_only=True, eq=False)
@@ -114,6 +120,35 @@ class ProviderGrant:
 
     account: BoundProvider
     expires_at: float
+    # What the third party tells of its user: name, picture, email and the like.
+    profile: Mapping[str, str] = attrs.field(factory=dict[str, str], repr=False)
+
+
+@attrs.frozen(kw_only=True)
+class ProviderCode:
+    """What a provider_code stands for, and the address the third party sent it to."""
+
+    account: BoundProvider
+    profile: Mapping[str, str] = attrs.field(repr=False)
+    redirect_uri: str | None
+    expires_at: float
+
+
+@attrs.frozen(kw_only=True)
+class CaptchaPicture:
+    """A picture that waits for its one answer."""
+
+    text: str = attrs.field(repr=False)
+    client_id: str
+    expires_at: float
+
+
+@attrs.frozen(kw_only=True)
+class CaptchaPass:
+    """What a captcha_token stands for."""
+
+    client_id: str
+    expires_at: float
 
 
 @attrs.define(kw_only=True, eq=False)
@@ -139,6 +174,28 @@ class State:
     provider_tokens: dict[str, ProviderGrant] = attrs.field(
         factory=dict[str, ProviderGrant], repr=False
     )
+    provider_codes: dict[str, ProviderCode] = attrs.field(
+        factory=dict[str, ProviderCode], repr=False
+    )
+    captcha_pictures: dict[str, CaptchaPicture] = attrs.field(
+        factory=dict[str, CaptchaPicture], repr=False
+    )
+    captcha_passes: dict[str, CaptchaPass] = attrs.field(factory=dict[str, CaptchaPass], repr=False)
+    # By route: how many calls are still let through without a captcha.
+    captcha_demands: dict[str, int] = attrs.field(factory=dict[str, int])
+    # By `sub`: how many wrong passwords in a row.
+    wrong_passwords: dict[str, int] = attrs.field(factory=dict[str, int], repr=False)
+    # By destination: until when no other code is sent there.
+    quiet_until: dict[str, float] = attrs.field(factory=dict[str, float], repr=False)
+    # By customUserId: the `sub`; and by private_key_id: the public key of tickets.
+    custom_users: dict[str, str] = attrs.field(factory=dict[str, str], repr=False)
+    ticket_keys: dict[str, Any] = attrs.field(factory=dict[str, Any], repr=False)
+    # By code and by device_code; and the last sign-ins, oldest first.
+    auth_codes: dict[str, AuthorizationCode] = attrs.field(
+        factory=dict[str, AuthorizationCode], repr=False
+    )
+    device_codes: dict[str, DeviceCode] = attrs.field(factory=dict[str, DeviceCode], repr=False)
+    sign_ins: deque[SignIn] = attrs.field(factory=lambda: deque[SignIn](maxlen=10_000), repr=False)
     # What was "sent" and nobody has shown yet: the command line prints it.
     outbox: deque[SentCode] = attrs.field(factory=lambda: deque[SentCode](maxlen=1000), repr=False)
 
@@ -153,6 +210,11 @@ class State:
         for login in user.logins():
             self.logins[login] = user.sub
         return user
+
+    def rename(self, user: User) -> None:
+        """Remember a user under the logins they have now, and under no other."""
+        _drop_values(self.logins, user.sub)
+        self.keep(user)
 
     def forget(self, user: User) -> None:
         """Delete a user with everything that could still act for them."""
@@ -174,6 +236,7 @@ class State:
     def clear(self) -> None:
         """Start again with nobody known; the settings and the keys stay."""
         fresh = State(settings=self.settings, key_generation=self.key_generation)
+        fresh.ticket_keys = self.ticket_keys
         for name in attrs.fields_dict(State):
             setattr(self, name, getattr(fresh, name))
 

@@ -11,6 +11,7 @@ from typing import Any, Final
 import attrs
 
 from cloudbase_auth_async.testing import _keys
+from cloudbase_auth_async.testing._records import SignIn
 from cloudbase_auth_async.testing._state import (
     AccessToken,
     Grant,
@@ -20,6 +21,8 @@ from cloudbase_auth_async.testing._state import (
 )
 from cloudbase_auth_async.testing._values import Refused
 
+# A server's own token, by client credentials.
+SERVER_SECONDS: Final = 432_000
 # How many access tokens are issued between two clearings of the long expired ones.
 _PRUNE_EVERY: Final = 4096
 
@@ -31,21 +34,27 @@ class Issue:
     state: State
     now: float
     issuer: str
+    device_id: str = ""
+    user_agent: str = ""
 
 
-def sign_in(issue: Issue, user: User, client_id: str) -> dict[str, Any]:
-    """Start a session and return the token answer."""
+def sign_in(
+    issue: Issue, user: User, client_id: str, *, scope: str | None = None
+) -> dict[str, Any]:
+    """Start a session, with all of the user's scope unless given, and return the token answer."""
     if user.status == "BLOCKED":
         raise Refused("user_blocked", "the user is blocked")
     if user.status == "PENDING":
         raise Refused("user_pending", "the user is not activated")
     user.last_login = issue.now
+    issue.state.sign_ins.append(_noted(issue, user, client_id))
     grant = Grant(
         id=secrets.token_urlsafe(12),
         sub=user.sub,
         client_id=client_id,
-        scope="anonymous" if user.anonymous else "user sso",
+        scope=scope or ("anonymous" if user.anonymous else "user sso"),
         refreshable=issue.state.settings.anonymous_refresh or not user.anonymous,
+        device_id=issue.device_id,
     )
     issue.state.grants[grant.id] = grant
     return _token_answer(issue, grant, user)
@@ -59,17 +68,38 @@ def refresh(issue: Issue, text: str, client_id: str) -> dict[str, Any]:
     if token is None or token.grant.client_id != client_id:
         raise Refused("invalid_grant", "the refresh token is unknown")
     grant = token.grant
+    user = state.users.get(grant.sub)
+    alive = grant.id in state.grants and token.expires_at > issue.now
     if token.spent:
+        in_grace = issue.now < token.spent_at + state.settings.grace_seconds
+        if alive and in_grace and user is not None and user.status != "BLOCKED":
+            return dict(token.answer)
         if state.settings.reuse == "revoke_family":
             state.grants.pop(grant.id, None)
         raise Refused("invalid_grant", "the refresh token was already used")
-    user = state.users.get(grant.sub)
-    alive = grant.id in state.grants and token.expires_at > issue.now
     if not alive or user is None or user.status == "BLOCKED":
         raise Refused("invalid_grant", "the refresh token has expired or was revoked")
-    token.spent = True
+    token.spent, token.spent_at = True, issue.now
     state.spends += 1
-    return _token_answer(issue, grant, user)
+    token.answer = _token_answer(issue, grant, user)
+    return dict(token.answer)
+
+
+def server(issue: Issue) -> dict[str, Any]:
+    """Return the token answer for a server: an administrator who is no user."""
+    client_id = issue.state.settings.env
+    grant = Grant(
+        id=secrets.token_urlsafe(12), sub="", client_id=client_id, scope="", refreshable=False
+    )
+    issue.state.grants[grant.id] = grant
+    claims = _server_claims(issue, grant)
+    text = _new_access_token(issue, grant, claims, SERVER_SECONDS)
+    return {"token_type": "Bearer", "access_token": text, "expires_in": SERVER_SECONDS}
+
+
+def is_server(token: AccessToken) -> bool:
+    """Tell whether an access token is a server's, which has no user."""
+    return not token.grant.sub
 
 
 def live(state: State, text: str, now: float) -> AccessToken | None:
@@ -104,25 +134,36 @@ def _token_answer(issue: Issue, grant: Grant, user: User) -> dict[str, Any]:
     lifetime = issue.state.settings.access_lifetime_seconds
     body: dict[str, Any] = {
         "token_type": "Bearer",
-        "access_token": _new_access_token(issue, grant, user),
+        "access_token": _new_access_token(issue, grant, _claims(issue, grant, user), lifetime),
     }
     if grant.refreshable:
         body["refresh_token"] = _new_refresh_token(issue, grant)
     return body | {"expires_in": lifetime, "scope": grant.scope, "sub": grant.sub}
 
 
-def _new_access_token(issue: Issue, grant: Grant, user: User) -> str:
+def _noted(issue: Issue, user: User, client_id: str) -> SignIn:
+    return SignIn(
+        id=secrets.token_urlsafe(12),
+        sub=user.sub,
+        client_id=client_id,
+        device_id=issue.device_id,
+        user_agent=issue.user_agent,
+        created_at=issue.now,
+    )
+
+
+def _new_access_token(issue: Issue, grant: Grant, claims: dict[str, Any], lifetime: int) -> str:
     state, settings = issue.state, issue.state.settings
     if len(state.access) % _PRUNE_EVERY == _PRUNE_EVERY - 1:
         _prune(state, issue.now)
     issued_at = int(issue.now)
-    expires_at = issued_at + settings.access_lifetime_seconds
+    expires_at = issued_at + lifetime
     if settings.opaque_access_tokens:
         text = secrets.token_urlsafe(48)
     else:
         algorithm = settings.algorithm
         text = _keys.key(algorithm, state.key_generation).sign(
-            _claims(issue, grant, user) | {"exp": expires_at, "iat": issued_at}
+            claims | {"exp": expires_at, "iat": issued_at}
         )
     state.access[text] = AccessToken(
         text=text, grant=grant, issued_at=issued_at, expires_at=expires_at
@@ -151,6 +192,16 @@ def _claims(issue: Issue, grant: Grant, user: User) -> dict[str, Any]:
         "project_id": issue.state.settings.env,
         "meta": {"wxOpenId": "", "wxUnionId": ""},
         "user_type": "",
+    }
+
+
+def _server_claims(issue: Issue, grant: Grant) -> dict[str, Any]:
+    return {
+        "iss": issue.issuer,
+        "aud": grant.client_id,
+        "at_hash": "r." + secrets.token_urlsafe(16),
+        "project_id": issue.state.settings.env,
+        "is_system_admin": True,
     }
 
 

@@ -5,7 +5,7 @@ import secrets
 from collections.abc import Mapping
 from typing import Any, Final
 
-from cloudbase_auth_async.testing import _fields, _tokens
+from cloudbase_auth_async.testing import _fields, _oauth, _tokens
 from cloudbase_auth_async.testing._call import Call
 from cloudbase_auth_async.testing._state import Sudo, User, drop_expired
 from cloudbase_auth_async.testing._values import Refused, Response, answer
@@ -16,13 +16,16 @@ SUDO_SECONDS: Final = 900
 
 def sign_out(call: Call) -> Response:
     """Answer POST /user/signout: the session is over, whatever the token's age."""
+    fields = call.fields
+    address, state = _oauth.redirect_uri(fields), fields.optional("state")
+    back = {} if address is None else {"redirect_uri": _oauth.with_state(address, state)}
     _tokens.end(call.state, call.session.token.text)
-    return answer({})
+    return answer(back)
 
 
 def me(call: Call) -> Response:
     """Answer GET /user/me."""
-    return answer(_profile(call.session.user))
+    return answer(profile(call.session.user))
 
 
 def change_password(call: Call) -> Response:
@@ -32,7 +35,7 @@ def change_password(call: Call) -> Response:
     new, old = fields.required("new_password"), fields.optional("old_password")
     if fields.optional("confirm_password") not in (None, new):
         raise Refused("invalid_argument", "confirm_password differs from new_password")
-    sudo = _sudo_tokens(call, fields)
+    sudo = sudo_tokens(call, fields)
     if not sudo and user.password is not None and old is None:
         raise Refused("invalid_argument", "old_password is required")
     if old is not None and old != user.password:
@@ -40,14 +43,14 @@ def change_password(call: Call) -> Response:
     if call.only("documented"):
         _fields.check_strength(new)
     user.password, user.password_updated_at, user.updated_at = new, call.now, call.now
-    _spend_sudo(call, sudo)
+    spend_sudo(call, sudo)
     call.state.end_sessions(user.sub, but=call.session.token.grant)
     return answer({})
 
 
 def delete_me(call: Call) -> Response:
     """Answer DELETE /user/me: there is no way back."""
-    _spend_sudo(call, _sudo_tokens(call, call.fields))
+    spend_sudo(call, sudo_tokens(call, call.fields))
     call.state.forget(call.session.user)
     return answer({})
 
@@ -73,7 +76,7 @@ def sudo(call: Call) -> Response:
     return answer({"sudo_token": sudo_token, "expires_in": SUDO_SECONDS})
 
 
-def _sudo_tokens(call: Call, fields: _fields.Fields) -> set[str]:
+def sudo_tokens(call: Call, fields: _fields.Fields) -> set[str]:
     """Return the sudo tokens that came, every one of them checked."""
     drop_expired(call.state.sudo, call.now)
     in_query, in_body = call.request.query.get("sudo_token"), fields.optional("sudo_token")
@@ -86,14 +89,15 @@ def _sudo_tokens(call: Call, fields: _fields.Fields) -> set[str]:
     return given
 
 
-def _spend_sudo(call: Call, tokens: set[str]) -> None:
+def spend_sudo(call: Call, tokens: set[str]) -> None:
+    """Use sudo tokens up: each works once."""
     for token in tokens:
         del call.state.sudo[token]
 
 
-def _profile(user: User) -> Mapping[str, Any]:
+def profile(user: User) -> Mapping[str, Any]:
     """Return the profile; what a user does not have is absent, not null."""
-    profile: dict[str, Any] = {
+    known: dict[str, Any] = {
         "sub": user.sub,
         "user_id": user.sub,
         "name": user.name,
@@ -107,16 +111,17 @@ def _profile(user: User) -> Mapping[str, Any]:
         "groups": [{"id": "user"}],
         "meta": {},
         "providers": _providers(user),
-        "created_at": _timestamp(user.created_at),
-        "updated_at": _timestamp(user.updated_at),
-        "password_updated_at": _timestamp(user.password_updated_at),
-        "last_login": _timestamp(user.last_login),
+        "created_at": timestamp(user.created_at),
+        "updated_at": timestamp(user.updated_at),
+        "password_updated_at": timestamp(user.password_updated_at),
+        "last_login": timestamp(user.last_login),
         "has_password": user.password is not None,
         "internal_user_type": "generalUser",
         "type": "external",
         "user_source": 1,
+        "user_desc": user.description,
     }
-    return {name: value for name, value in profile.items() if value is not None}
+    return {name: value for name, value in known.items() if value is not None}
 
 
 def _providers(user: User) -> list[Mapping[str, str]]:
@@ -130,7 +135,8 @@ def _providers(user: User) -> list[Mapping[str, str]]:
     ]
 
 
-def _timestamp(seconds: float | None) -> str | None:
+def timestamp(seconds: float | None) -> str | None:
+    """Return a time as the service writes it, RFC 3339 in UTC."""
     if seconds is None:
         return None
     moment = dt.datetime.fromtimestamp(int(seconds), dt.UTC)

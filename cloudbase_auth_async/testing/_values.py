@@ -19,19 +19,29 @@ IntrospectWithBasic = Literal["empty", "refuse"]
 # HTTP status and service number by error name. No number where no source prints one: a
 # client that leans on `error_code` has to live without it.
 ERRORS: Final[Mapping[str, tuple[int, int | None]]] = {
+    "access_denied": (400, None),
     "already_exists": (409, 6),
+    "authorization_pending": (400, None),
+    "captcha_invalid": (400, 4002),
+    "captcha_required": (400, 4001),
+    "expired_token": (400, None),
     "failed_precondition": (400, 9),
     "invalid_argument": (400, 3),
     "invalid_client": (400, None),
     "invalid_grant": (400, None),
     "invalid_password": (400, None),
+    "invalid_scope": (400, None),
     "invalid_username_or_password": (400, 4043),
     "not_found": (404, 5),
     "password_not_set": (400, None),
     "permission_denied": (403, 7),
+    "provider_error": (400, 4019),
+    "resource_exhausted": (429, 8),
+    "slow_down": (400, None),
     "unauthenticated": (401, 16),
     "unauthorized_client": (401, 4022),
     "unsupported_grant_type": (400, None),
+    "unsupported_response_type": (400, None),
     "user_blocked": (403, None),
     "user_pending": (403, None),
 }
@@ -48,6 +58,13 @@ class Request:
     query: Mapping[str, str] = attrs.field(factory=dict[str, str], repr=False)
     headers: tuple[tuple[str, str], ...] = attrs.field(default=(), repr=False)
     body: bytes = attrs.field(default=b"", repr=False)
+    # The query once more, for names that come more than once; a skin may leave it out.
+    pairs: tuple[tuple[str, str], ...] = attrs.field(default=(), repr=False)
+
+    def values(self, name: str) -> list[str]:
+        """Return every value the query has for a name."""
+        pairs = self.pairs or tuple(self.query.items())
+        return [value for key, value in pairs if key == name]
 
     def header(self, name: str) -> str | None:
         """Return the first header of that name, whatever its case."""
@@ -79,13 +96,23 @@ class Settings:
     anonymous_refresh: bool = True
     introspect_with_basic: IntrospectWithBasic = "empty"
     opaque_access_tokens: bool = False
+    secret_id: str = "AKIDdemo"  # noqa: S105 -- it guards nothing
+    secret_key: str = attrs.field(default="demo-key", repr=False)
+    grace_seconds: float = 0.0
+    code_interval_seconds: float | None = None
 
 
 class Refused(Exception):
     """The service says no: one error body, with the status that goes with its name."""
 
     def __init__(
-        self, error: str, description: str, *, status: int | None = None, number: int | None = None
+        self,
+        error: str,
+        description: str,
+        *,
+        status: int | None = None,
+        number: int | None = None,
+        headers: tuple[tuple[str, str], ...] = (),
     ) -> None:
         super().__init__(error)
         usual_status, usual_number = ERRORS[error]
@@ -93,6 +120,7 @@ class Refused(Exception):
         self.description = description
         self.status = usual_status if status is None else status
         self.number = usual_number if number is None else number
+        self.headers = headers
 
     def response(self) -> Response:
         """Return the error body of the service."""
@@ -100,7 +128,7 @@ class Refused(Exception):
         if self.number is not None:
             body["error_code"] = self.number
         body["error_description"] = self.description
-        return answer(body, status=self.status)
+        return answer(body, status=self.status, headers=self.headers)
 
 
 def answer(

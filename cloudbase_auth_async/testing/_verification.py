@@ -1,7 +1,9 @@
 """Handlers for codes: "send" one, check it, and what a checked code is worth."""
 
+import math
 import secrets
 from typing import Final
+from urllib.parse import urlsplit
 
 from cloudbase_auth_async.testing import _fields
 from cloudbase_auth_async.testing._call import Call
@@ -10,6 +12,13 @@ from cloudbase_auth_async.testing._values import Refused, Response, answer
 
 LIFETIME_SECONDS: Final = 600
 
+_TARGETS: Final = (None, "ANY", "USER", "NOT_USER", "CUR_USER")
+# The two generations of the JavaScript client have two lists; an empty text is no usage.
+_USAGES: Final = frozenset(
+    {None, "REGISTER", "SIGN_IN", "PASSWORD_RESET", "EMAIL_ADDRESS_CHANGE", "PHONE_NUMBER_CHANGE"}
+    | {"email", "recovery", "reauthentication"}
+)
+
 
 def send(call: Call) -> Response:
     """Answer POST /verification: a new code kills the earlier one for that destination."""
@@ -17,6 +26,8 @@ def send(call: Call) -> Response:
     place = _fields.destination(fields)
     is_user = call.state.find(place) is not None
     _check_target(call, fields, is_user=is_user)
+    _check_extras(call, fields)
+    _check_interval(call, place)
     state = call.state
     drop_expired(state.sent, call.now)
     for earlier in [sent for sent in state.sent.values() if sent.destination == place]:
@@ -78,9 +89,46 @@ def _check_target(call: Call, fields: _fields.Fields, *, is_user: bool) -> None:
             raise Refused("invalid_argument", "unknown field target")
         return
     target = fields.required("target") if call.only("documented") else fields.optional("target")
-    if target not in (None, "ANY", "USER", "NOT_USER"):
-        raise Refused("invalid_argument", "target must be ANY, USER or NOT_USER")
+    if target not in _TARGETS:
+        raise Refused("invalid_argument", "target must be ANY, USER, NOT_USER or CUR_USER")
+    if target == "CUR_USER" and _fields.destination(fields) not in call.session.user.logins():
+        raise Refused("failed_precondition", "target CUR_USER, and it is not the user's own")
     if target == "USER" and not is_user:
         raise Refused("failed_precondition", "target USER, and nobody is registered there")
     if target == "NOT_USER" and is_user:
         raise Refused("failed_precondition", "target NOT_USER, and somebody is registered there")
+
+
+def _check_extras(call: Call, fields: _fields.Fields) -> None:
+    if call.only("primary"):
+        return
+    for name in ("locale", "destination"):
+        fields.optional(name)
+    if fields.optional("usage") not in _USAGES:
+        raise Refused("invalid_argument", "there is no such usage")
+    redirect = fields.optional("email_redirect_to")
+    if redirect is None:
+        return
+    if "email" not in fields:
+        raise Refused("invalid_argument", "email_redirect_to is for e-mail only")
+    if not _is_full_url(redirect):
+        raise Refused("invalid_argument", "email_redirect_to must be a full URL")
+
+
+def _is_full_url(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.netloc)
+
+
+def _check_interval(call: Call, place: str) -> None:
+    interval, quiet = call.state.settings.code_interval_seconds, call.state.quiet_until
+    if interval is None:
+        return
+    left = quiet.get(place, 0.0) - call.now
+    if left > 0:
+        wait = ("Retry-After", str(math.ceil(left)))
+        raise Refused("resource_exhausted", "a code was sent there just now", headers=(wait,))
+    quiet[place] = call.now + interval

@@ -7,18 +7,16 @@ connection ends with each.
 
 import gzip
 import http
-import json
 from collections.abc import Callable, Iterator, Mapping
-from typing import Final, cast
+from typing import Final
 
 from cloudbase_auth_async.testing._faults import Fault
-from cloudbase_auth_async.testing._fields import parsed
 from cloudbase_auth_async.testing._values import Response
 
 _MEGABYTE: Final = 1_048_576
-_DRIPS: Final = 16
+DRIPS: Final = 16
 # How many bytes of an answer its Content-Length keeps quiet about.
-_SHORT_BY: Final = 5
+SHORT_BY: Final = 5
 _BEFORE_THE_REST: Final = 0.02
 
 # Bytes to write, or seconds to wait.
@@ -42,7 +40,7 @@ def _half(_fault: Fault, response: Response) -> Iterator[Step]:
 
 
 def _wrong_length(_fault: Fault, response: Response) -> Iterator[Step]:
-    declared = max(len(response.body) - _SHORT_BY, 0)
+    declared = max(len(response.body) - SHORT_BY, 0)
     yield _head(response, declared) + response.body[:declared]
     # Read in one piece, the rest would be an error of its own instead of a short body.
     yield _BEFORE_THE_REST
@@ -50,15 +48,9 @@ def _wrong_length(_fault: Fault, response: Response) -> Iterator[Step]:
 
 
 def _gzip_bomb(fault: Fault, response: Response) -> Iterator[Step]:
-    bomb = gzip.compress(b"".join(_padding(fault.megabytes)))
+    bomb = gzip.compress(b"".join(padding(fault.megabytes)))
     yield _head(response, len(bomb), "Content-Encoding: gzip\r\n")
     yield bomb
-
-
-def _duplicate_keys(_fault: Fault, response: Response) -> Iterator[Step]:
-    body = _doubled(response.body)
-    yield _head(response, len(body))
-    yield body
 
 
 def _head(response: Response, length: int, more: str = "") -> bytes:
@@ -73,18 +65,18 @@ def _head(response: Response, length: int, more: str = "") -> bytes:
 def _slow_drip(fault: Fault, response: Response) -> Iterator[Step]:
     body = response.body
     yield _head(response, len(body))
-    size = max(len(body) // _DRIPS, 1)
+    size = max(len(body) // DRIPS, 1)
     for start in range(0, len(body), size):
         yield fault.seconds
         yield body[start : start + size]
 
 
 def _huge(fault: Fault, response: Response) -> Iterator[Step]:
-    yield _head(response, sum(map(len, _padding(0))) + fault.megabytes * _MEGABYTE)
-    yield from _padding(fault.megabytes)
+    yield _head(response, sum(map(len, padding(0))) + fault.megabytes * _MEGABYTE)
+    yield from padding(fault.megabytes)
 
 
-def _padding(megabytes: int) -> Iterator[bytes]:
+def padding(megabytes: int) -> Iterator[bytes]:
     """Yield a JSON object with that much text in it."""
     yield b'{"padding":"'
     for _ in range(megabytes):
@@ -92,16 +84,8 @@ def _padding(megabytes: int) -> Iterator[bytes]:
     yield b'"}'
 
 
-def _doubled(body: bytes) -> bytes:
-    """Return an object that says everything twice: first a lie, then the truth."""
-    members = parsed(body)
-    if not isinstance(members, dict) or not members:
-        return body
-    lies = json.dumps(dict.fromkeys(cast("dict[str, object]", members), "decoy"))
-    return lies[:-1].encode() + b"," + body[1:]
-
-
 _WRITERS: Final[Mapping[str, Callable[[Fault, Response], Iterator[Step]]]] = {
+    "refuse": _nothing,
     "drop_before": _nothing,
     "drop_after": _nothing,
     "half_body": _half,
@@ -109,5 +93,4 @@ _WRITERS: Final[Mapping[str, Callable[[Fault, Response], Iterator[Step]]]] = {
     "slow_drip": _slow_drip,
     "huge": _huge,
     "gzip_bomb": _gzip_bomb,
-    "duplicate_keys": _duplicate_keys,
 }

@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -71,9 +72,11 @@ def test_port_in_use(capsys: pytest.CaptureFixture[str]) -> None:
 def test_module_is_a_program(monkeypatch: pytest.MonkeyPatch) -> None:
     """`python -m` ends with the exit status of the command line; importing starts nothing."""
     monkeypatch.setattr(sys, "argv", ["testing", "--port", "-1"])
-    runpy.run_module("cloudbase_auth_async.testing.__main__", run_name="imported")
+    # By its path: where the plugin is installed, pytest's loader of it has no code for runpy.
+    module = str(Path(_cli.__file__).with_name("__main__.py"))
+    runpy.run_path(module, run_name="imported")
     with pytest.raises(SystemExit) as ended:
-        runpy.run_module("cloudbase_auth_async.testing", run_name="__main__")
+        runpy.run_path(module, run_name="__main__")
     assert ended.value.code == 1
 
 

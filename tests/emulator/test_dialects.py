@@ -38,14 +38,22 @@ def test_wrong_method(call: Any) -> None:
 
 
 @pytest.mark.parametrize("dialect", ["primary", "documented", "both"])
-@pytest.mark.parametrize(
-    "route", ["POST /signin", "POST /signup", "POST /token", "POST /verification"]
-)
+@pytest.mark.parametrize("route", ["POST /signin", "POST /signup", "POST /token"])
 def test_client_calls_take_no_bearer(make: Any, dialect: str, route: str) -> None:
     """B27: a user's bearer is refused where it has no business, even a live one."""
     call = make(dialect=dialect)
     auth = call.sign_in()["access_token"]
     assert call(route, auth=auth).error == (401, "unauthenticated", 16)
+
+
+@pytest.mark.parametrize("dialect", ["primary", "documented", "both"])
+def test_a_dead_bearer_sends_no_code(make: Any, dialect: str) -> None:
+    """B27: an expired session's bearer is refused, though a live one may ask for a code."""
+    call = make(dialect=dialect)
+    auth = call.sign_in()["access_token"]
+    call.emulator.clock.advance(7201)
+    refused = call("POST /verification", {"phone_number": "+86 13800000000"}, auth=auth)
+    assert refused.error == (401, "unauthenticated", 16)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,80 @@
+"""What a test arranges behind the service's back: third parties, keys for tickets, captchas."""
+
+from collections.abc import Mapping
+
+from cloudbase_auth_async.testing import _outside, _tickets
+from cloudbase_auth_async.testing._control import Control
+
+
+class Arrangements:
+    """The part of `Emulator` that plays the rest of the world."""
+
+    __slots__ = ("_control",)
+
+    _control: Control
+
+    @property
+    def captchas(self) -> Mapping[str, str]:
+        """Return what each picture shows that waits for an answer, by its token."""
+        return _outside.captchas(self._control.state, self._control.clock.wall())
+
+    def require_captcha(self, route: str, *, after: int = 0) -> None:
+        """
+        Let a route answer nobody any more who brings no captcha_token.
+
+        Args:
+            route: method and path template, as `POST /verification`.
+            after: how many calls pass without one first.
+        """
+        _outside.require_captcha(self._control.state, route, after=after)
+
+    def provider_token(
+        self,
+        provider_id: str = "github",
+        *,
+        provider_user_id: str = "provider-user",
+        provider_user_name: str = "octocat",
+        profile: Mapping[str, str] | None = None,
+    ) -> str:
+        """Return a provider_token that is accepted once, for 3600 seconds."""
+        return _outside.provider_token(
+            self._control.state,
+            self._control.clock.wall(),
+            provider_id=provider_id,
+            provider_user_id=provider_user_id,
+            provider_user_name=provider_user_name,
+            profile=profile,
+        )
+
+    def provider_code(
+        self,
+        provider_id: str = "github",
+        *,
+        provider_user_id: str = "provider-user",
+        provider_user_name: str = "octocat",
+        profile: Mapping[str, str] | None = None,
+        redirect_uri: str | None = None,
+    ) -> str:
+        """
+        Return a provider_code, as the third party's redirect brings it; it works once.
+
+        Args:
+            provider_id: the third party.
+            provider_user_id: who signed in there.
+            provider_user_name: what they are called there.
+            profile: what else the third party tells: picture, email, locale and the like.
+            redirect_uri: where the code was sent; who exchanges it must then name the same.
+        """
+        return _outside.provider_code(
+            self._control.state,
+            self._control.clock.wall(),
+            provider_id=provider_id,
+            provider_user_id=provider_user_id,
+            provider_user_name=provider_user_name,
+            profile=profile,
+            redirect_uri=redirect_uri,
+        )
+
+    def add_ticket_key(self) -> dict[str, str]:
+        """Register a key for custom sign-in; return the content of a tcb_custom_login.json."""
+        return _tickets.add_key(self._control.state)
