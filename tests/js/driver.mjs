@@ -1,0 +1,18 @@
+// Run every call of the official client against an emulator that is up already.
+// Reports the client's methods first, then a row for each call.
+// One argument: JSON with `origin`, `env` and `modules`, the folder of npm's package.json.
+
+import { account } from './account.mjs'
+import { codes } from './codes.mjs'
+import { Harness } from './harness.mjs'
+import { others } from './others.mjs'
+import { providers } from './providers.mjs'
+import { sessions } from './sessions.mjs'
+
+const harness = new Harness(JSON.parse(process.argv[2]))
+const { prototype } = harness.package.Auth
+const methods = Object.getOwnPropertyNames(prototype).filter((name) => name !== 'constructor')
+process.stdout.write(`${JSON.stringify({ methods })}\n`)
+for (const table of [sessions, codes, providers, account, others]) {
+  for (const [method, act] of Object.entries(table)) await harness.row(method, act)
+}
