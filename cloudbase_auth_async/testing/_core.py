@@ -27,6 +27,8 @@ Profile fields without a value        absent, not null and not ""
 Username taken, destination taken     409/6 and 400/9: two errors for one form
 `target` at a primary-only service    refused as unknown, 400/3: the field is not in its contract
 Basic on introspection, documented    `{}`, the answer for a worthless token (or 401, if told)
+Basic without a secret                taken on anonymous sign-in and `/user/authorize/info`, where
+                                      the JavaScript client sends it; 401/4022 elsewhere
 Basic on revocation, documented       401/16: an answer of `{}` would hide a live token
 No Authorization on introspection     401: nobody says what happens
 Revoking a refresh token              answered `{}`, and the token lives on: only access tokens
