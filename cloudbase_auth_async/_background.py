@@ -36,7 +36,11 @@ class Background:
         if self._closed:
             work.close()  # or Python warns that it was never awaited
             raise ClientClosed("the client is closed")
-        task = asyncio.get_running_loop().create_task(work, name=name)
+        try:
+            task = asyncio.get_running_loop().create_task(work, name=name)
+        except RuntimeError:
+            work.close()
+            raise
         self._tasks.add(task)
         task.add_done_callback(self._done)
         return task

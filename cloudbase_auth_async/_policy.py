@@ -53,6 +53,8 @@ LONGEST_RETRY_AFTER_SECONDS = 3600.0
 # first attempt that makes three in any hour.
 FIRST_PROBE_SECONDS = 60.0
 PROBE_SECONDS = 1800.0
+# Where a gateway did answer, if only that something is broken, nothing is on its way any more.
+FIRST_TROUBLE_SECONDS = 5.0
 # A service that rejects each fresh token must not cost a refresh token for each call.
 FIRST_REJECTION_SECONDS = 60.0
 LONGEST_REJECTION_SECONDS = 3600.0
@@ -170,7 +172,10 @@ def setback(
         # That this attempt surely failed does not tell how the earlier one ended.
         return Setback(Verdict.UNKNOWN, told(failure), before.count, before.until)
     count = 1 + (before.count if before is not None and before.verdict is found else 0)
-    if found is Verdict.UNKNOWN:
+    if found is Verdict.UNKNOWN and isinstance(failure, ApiError):
+        ceiling = min(LONGEST_PAUSE_SECONDS, FIRST_TROUBLE_SECONDS * float(1 << min(count - 1, 10)))
+        wait = jitter.uniform(ceiling / 2, ceiling)
+    elif found is Verdict.UNKNOWN:
         wait = FIRST_PROBE_SECONDS if count == 1 else PROBE_SECONDS
     else:
         ceiling = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * float(1 << min(count - 1, 10)))

@@ -127,8 +127,7 @@ class AuthClient:
         Raises:
             ConfigurationError: `CLOUDBASE_ENV` is not set, or a value is wrong.
         """
-        arguments: dict[str, Any] = {**config.from_environ(environ), **options}
-        return cls(**arguments)
+        return cls(**config.from_environ(environ, options))
 
     def __repr__(self) -> str:
         # A debugger may ask while __init__ is still checking its arguments.

@@ -141,11 +141,17 @@ def _base_url(value: object, *, allow_http: bool) -> str:
         pass  # a host or a port that cannot be one
     if not _is_host(host) or re.search(r"[^\x21-\x7e]", url):
         raise ConfigurationError("base_url", "must be an absolute URL")
+    if not parts.path.endswith(_PATH):
+        # Without it every call ends in a 404, and a sign-in would blame the user.
+        raise ConfigurationError("base_url", f"must end in {_PATH}")
     if parts.username is not None or "?" in url or "#" in url:
         raise ConfigurationError("base_url", "must have no user, query or fragment")
     if parts.scheme == "https" or (parts.scheme == "http" and (allow_http or is_loopback(host))):
         return url
     raise ConfigurationError("base_url", "must be https, unless its host is loopback")
+
+
+_PATH = "/auth/v1"
 
 
 def _is_host(host: str) -> bool:
@@ -258,15 +264,20 @@ _ENVIRON = {
 }
 
 
-def from_environ(environ: Mapping[str, str] | None = None) -> dict[str, str]:
+def from_environ(environ: Mapping[str, str] | None, options: Mapping[str, Any]) -> dict[str, Any]:
     """
     Read the arguments of a client from environment variables; an empty one counts as unset.
 
+    Args:
+        environ: read instead of `os.environ`.
+        options: arguments given otherwise; they win.
+
     Raises:
-        ConfigurationError: `CLOUDBASE_ENV` is not set.
+        ConfigurationError: `CLOUDBASE_ENV` is not set, nor is `env` among the options.
     """
     source = os.environ if environ is None else environ
     found = {name: source[key] for name, key in _ENVIRON.items() if source.get(key)}
+    found.update(options)
     if "env" not in found:
         raise ConfigurationError("CLOUDBASE_ENV", "is not set")
     return found

@@ -219,7 +219,7 @@ class InvalidCode(ApiError):
 
 
 class CaptchaRequired(ApiError):
-    """The service wants a captcha solved first."""
+    """The service wants a captcha solved first. This version has no call that could answer it."""
 
 
 class CaptchaInvalid(ApiError):
@@ -327,7 +327,8 @@ class RefreshOutcomeUnknown(SessionError):
 
     The pair is kept, and its access token is handed out as long as it lives. The refresh is not
     sent again blindly: `session.refresh()` sends it on your word; without that the session asks
-    again only once the access token is dead, and then seldom.
+    again only once the access token is dead: within a minute where a gateway answered that it is
+    in trouble; after a minute, and then every half hour, where nothing answered.
     """
 
 

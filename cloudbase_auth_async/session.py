@@ -8,7 +8,7 @@ calls, and it answers them with a token that is valid now. What comes next is de
 
 from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeVar, cast
 
 import attrs
 
@@ -147,6 +147,8 @@ class TokenSession:
 
         Raises:
             NotSignedIn, SessionEnded, ReauthenticationRequired: there is none to be had.
+            SubjectChanged: a refresh answered with somebody else's tokens.
+            ClientClosed: the session or its client is closed.
             RefreshOutcomeUnknown: whether there is one is not known.
             ApiError, TransportError: the refresh failed for now, and the old token is dead.
         """
@@ -210,15 +212,26 @@ class TokenSession:
         Have a function or coroutine function called with each new pair, and None at sign-out.
 
         Hooks run in order, after the change, in a task of their own; they may call the session.
-        What they raise goes to the event loop's exception handler.
+        What they raise goes to the event loop's exception handler. They are not told of the pair
+        the session was made of, nor that the service ended it: after `SessionEnded`, or after
+        `user.delete()`, call `sign_out()`.
 
         Returns:
             a function that removes the hook.
+
+        Raises:
+            ConfigurationError: it cannot be called.
         """
+        if not callable(cast("object", hook)):
+            raise errors.ConfigurationError("hook", "must be a function or a coroutine function")
         return self._announcer.add(hook)
 
     async def aclose(self) -> None:
-        """Take no more calls; a refresh under way is waited for. The tokens stay readable."""
+        """
+        Take no more calls; a refresh under way is waited for. The tokens stay readable.
+
+        Hooks may still be running afterwards: closing the client waits for them, too.
+        """
         self._closed = True
         if self._pair is not None:
             flight = self._exchange.under_way(self._pair.refresh_token)
@@ -376,5 +389,7 @@ class TokenSession:
         )
 
     def _check_open(self) -> None:
-        if self._closed or self._background.closed:
+        if self._background.closed:
+            raise errors.ClientClosed("the client is closed")
+        if self._closed:
             raise errors.ClientClosed("the session is closed")

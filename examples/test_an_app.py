@@ -1,7 +1,7 @@
 """
 The tests of a small app, with the pytest plugin that comes with `cloudbase-auth-async`.
 
-    pip install "cloudbase-auth-async[testing]" pytest pytest-asyncio
+    pip install ".[testing]" pytest pytest-asyncio     # in a checkout of the library
     pytest examples/test_an_app.py
 
 The plugin's fixtures need no network and no event loop of their own. Under anyio's plugin the
@@ -13,7 +13,7 @@ import asyncio
 
 import pytest
 
-from cloudbase_auth_async import AuthClient, TokenSession, errors
+from cloudbase_auth_async import AuthClient, CloudBaseAuthError, TokenSession, errors
 from cloudbase_auth_async.testing import Emulator, User
 
 pytestmark = pytest.mark.asyncio
@@ -26,9 +26,9 @@ async def greeting(session: TokenSession) -> str:
     """Greet the signed-in user, whatever the state of the access token."""
     try:
         me = await session.user.me()
-    except errors.SessionError:
+    except (errors.SessionEnded, errors.NotSignedIn, errors.ReauthenticationRequired):
         return "Please sign in again."
-    except (errors.TransportError, errors.ServerUnavailable):
+    except CloudBaseAuthError:
         return "Please try again later."
     return f"Hello, {me.username}!"
 
@@ -82,6 +82,17 @@ async def test_bad_day(cloudbase_session: TokenSession, cloudbase_emulator: Emul
     """While a proxy answers for the service, the user is told to come back."""
     cloudbase_emulator.faults.add("GET /user/me", "bad_gateway", times=None)
     assert await greeting(cloudbase_session) == "Please try again later."
+
+
+async def test_bad_day_for_a_refresh(
+    cloudbase_session: TokenSession, cloudbase_emulator: Emulator
+) -> None:
+    """A refresh that meets trouble signs nobody out: a little later all is well."""
+    cloudbase_emulator.expire_access_token()
+    cloudbase_emulator.faults.add("POST /token", "bad_gateway")
+    assert await greeting(cloudbase_session) == "Please try again later."
+    cloudbase_emulator.time_travel(60)
+    assert await greeting(cloudbase_session) == "Hello, alice!"
 
 
 async def test_log_shows_no_secret(

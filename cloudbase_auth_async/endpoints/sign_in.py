@@ -35,6 +35,7 @@ class SignIn:
             UserBlocked, UserPending: the account may not sign in.
             CaptchaRequired: after some wrong passwords the service wants a captcha.
             TooManyAttempts: the sign-in is locked for a while.
+            InvalidClient: the client's own id or secret is wrong.
             TransportError: no answer; it is not sent again if it may have arrived.
 
         Source: https://docs.cloudbase.net/http-api/auth/auth-sign-in (2026-11-22)

@@ -9,7 +9,8 @@ async def test_greeting(cloudbase_session, cloudbase_emulator):
 ```
 
 The fixtures are plain functions without a loop of their own. What they return binds to the loop
-of its first await, so they work under pytest-asyncio in either mode and under anyio's plugin.
+of its first await, so they work under pytest-asyncio in either mode and under anyio's plugin
+with its asyncio backend.
 """
 
 from __future__ import annotations
