@@ -11,6 +11,8 @@ from typing import Any
 
 from cloudbase_auth_async.errors import ClientClosed
 
+_LAST_SECONDS = 1.0
+
 
 class Background:
     """A set of running tasks; bound to no loop until the first one starts."""
@@ -70,7 +72,8 @@ class Background:
             for task in self._others():
                 task.cancel()
         if others := self._others():
-            await asyncio.wait(others)
+            # Bounded, too: somebody's hook may refuse to be cancelled.
+            await asyncio.wait(others, timeout=_LAST_SECONDS)
 
     def _others(self) -> set[asyncio.Task[Any]]:
         return self._tasks - {asyncio.current_task()}

@@ -8,6 +8,7 @@ not, before anybody who waits is told.
 """
 
 import asyncio
+import hashlib
 import weakref
 from collections.abc import Iterable
 from typing import Protocol, cast
@@ -26,6 +27,9 @@ from cloudbase_auth_async.errors import (
     Unauthenticated,
 )
 
+_SUCCESSOR_SECONDS = 60.0
+_MOST_SUCCESSORS = 1024
+
 
 class Member(Protocol):
     """A session, as far as a flight knows it."""
@@ -38,8 +42,9 @@ class Member(Protocol):
 class _Holder(weakref.ref[Member]):
     """A session that holds a refresh token, found by it without being kept alive."""
 
-    __slots__ = ("token",)
+    __slots__ = ("key", "token")
 
+    key: int
     token: str
 
 
@@ -62,7 +67,7 @@ class Flight:
     """
 
     refresh_token: str = attrs.field(repr=False)
-    members: list[Member] = attrs.field(factory=list[Member], repr=False)
+    members: dict[int, Member] = attrs.field(factory=dict[int, Member], repr=False)
     pair: TokenPair | None = None
     failure: CloudBaseAuthError | None = attrs.field(factory=_not_begun)
     task: "asyncio.Task[None] | None" = attrs.field(default=None, repr=False)
@@ -85,7 +90,7 @@ class Flight:
     def land(self, holders: Iterable[Member]) -> None:
         """Commit to every session, then wake whoever waits."""
         try:
-            for member in holders:
+            for member in tuple(holders):
                 member.settle(self)
         finally:
             self.landed = True
@@ -97,33 +102,61 @@ class Flight:
 class Exchange:
     """Starts flights, and joins those who come later to the one that is under way."""
 
-    __slots__ = ("_background", "_caller", "_flights", "_holders")
+    __slots__ = ("_background", "_caller", "_flights", "_holders", "_successors")
 
     def __init__(self, caller: BaseCaller, background: Background) -> None:
         self._caller = caller
         self._background = background
         self._flights: dict[str, Flight] = {}
-        self._holders: dict[str, list[_Holder]] = {}
+        self._holders: dict[str, dict[int, _Holder]] = {}
+        self._successors: dict[bytes, tuple[float, TokenPair]] = {}
 
     def hold(self, refresh_token: str | None, member: Member) -> None:
         """Note that a session holds this token: it is told when somebody else spends it."""
-        if refresh_token is not None:
-            holder = _Holder(member, self._gone)
-            holder.token = refresh_token
-            self._holders.setdefault(refresh_token, []).append(holder)
+        if refresh_token is None:
+            return
+        holder = _Holder(member, self._gone)
+        holder.token, holder.key = refresh_token, id(member)
+        held = self._holders.get(refresh_token, {})
+        held[holder.key] = holder
+        # A garbage collection between the lines above may have emptied and dropped the entry.
+        self._holders[refresh_token] = held
 
     def release(self, refresh_token: str | None, member: Member) -> None:
         """Note that a session holds this token no longer."""
-        for holder in tuple(self._holders.get(refresh_token or "", ())):
-            if holder() is member:
-                self._gone(holder)
+        holder = self._holders.get(refresh_token or "", {}).get(id(member))
+        if holder is not None:
+            self._gone(holder)
 
     def _gone(self, holder: weakref.ref[Member]) -> None:
-        token = cast("_Holder", holder).token
-        # By identity: living references would compare their sessions.
-        left = [other for other in self._holders.pop(token, []) if other is not holder]
-        if left:
-            self._holders[token] = left
+        gone = cast("_Holder", holder)
+        held = self._holders.get(gone.token)
+        if held is None or held.get(gone.key) is not gone:
+            return
+        del held[gone.key]
+        if not held:
+            del self._holders[gone.token]
+
+    def newest(self, pair: TokenPair) -> TokenPair:
+        """
+        Return the pair that replaced this one here within the last minute, if one did.
+
+        A web app that makes a session for each request may hold the old pair a moment longer.
+        After that minute a spent token is what it is everywhere: a reason for suspicion.
+        """
+        now = self._caller.clock.monotonic()
+        for _ in range(len(self._successors)):
+            until, successor = self._successors.get(_digest(pair.refresh_token), (now, pair))
+            if now >= until or (pair.sub and successor.sub and pair.sub != successor.sub):
+                break
+            pair = successor
+        return pair
+
+    def forget(self, refresh_token: str | None) -> None:
+        """Make sure that nobody is led to this token any more."""
+        for key, (_, successor) in tuple(self._successors.items()):
+            if successor.refresh_token == refresh_token:
+                del self._successors[key]
 
     def join(self, refresh_token: str, member: Member) -> Flight:
         """
@@ -133,17 +166,18 @@ class Exchange:
             ClientClosed: the client is closed.
         """
         flight = self._flights.get(refresh_token)
-        if flight is not None:
-            if member not in flight.members:
-                flight.members.append(member)
-            return flight
-        flight = Flight(refresh_token, [member])
+        if flight is None:
+            return self._start(Flight(refresh_token, {id(member): member}))
+        flight.members[id(member)] = member
+        return flight
+
+    def _start(self, flight: Flight) -> Flight:
         # Registered before it starts: an eager task factory runs it at once, perhaps to its end.
-        self._flights[refresh_token] = flight
+        self._flights[flight.refresh_token] = flight
         try:
             flight.task = self._background.spawn(self._fly(flight), name="cloudbase-auth refresh")
-        except ClientClosed:
-            del self._flights[refresh_token]
+        except (ClientClosed, RuntimeError):
+            del self._flights[flight.refresh_token]
             raise
         # A task that is cancelled before its first step runs none of its code.
         flight.task.add_done_callback(lambda _: self._land(flight))
@@ -177,17 +211,20 @@ class Exchange:
     async def _end(
         self, pair: TokenPair, flight: Flight | None, *, alive: bool
     ) -> CloudBaseAuthError | None:
-        renewed = False
-        if flight is not None and flight.task is not None:
-            await asyncio.wait({flight.task})
+        if flight is not None:
+            await flight.wait()
             if flight.pair is not None:
-                pair, renewed = flight.pair, True  # nobody may go on with what it brought
+                pair, alive = flight.pair, True  # nobody may go on with what it brought
+                self.forget(pair.refresh_token)
         try:
-            gone = await self._revoked(pair, alive=alive or renewed)
-            if not gone and pair.refresh_token is not None:
-                # It takes an access token that lives: the refresh token buys a last one.
-                last = await self._caller.call(refresh_call(pair.refresh_token))
-                await self._caller.call(revoke_call(last.access_token))
+            if await self._revoked(pair, alive=alive) or pair.refresh_token is None:
+                return None
+            # It takes an access token that lives: the refresh token buys a last one.
+            last = self.under_way(pair.refresh_token) or self._start(Flight(pair.refresh_token))
+            await last.wait()
+            if last.pair is None:
+                raise (last.failure or _not_begun()).again()
+            await self._caller.call(revoke_call(last.pair.access_token))
         except InvalidGrant:
             return None  # the service has ended it already
         except CloudBaseAuthError as failure:
@@ -219,7 +256,23 @@ class Exchange:
         """Commit an outcome to every session that holds the token; once."""
         if flight.landed:
             return
-        present = [holder() for holder in self._holders.get(flight.refresh_token, ())]
-        holders = dict.fromkeys([*flight.members, *(m for m in present if m is not None)])
-        flight.land(holders)
-        self._flights.pop(flight.refresh_token, None)
+        present = {key: ref() for key, ref in self._holders.get(flight.refresh_token, {}).items()}
+        members = flight.members | {key: m for key, m in present.items() if m is not None}
+        try:
+            flight.land(members.values())
+        finally:
+            self._flights.pop(flight.refresh_token, None)
+        if members and flight.pair is not None:
+            self._remember(flight.refresh_token, flight.pair)
+
+    def _remember(self, spent: str, successor: TokenPair) -> None:
+        if successor.refresh_token in (None, spent):
+            return  # a service that does not rotate
+        until = self._caller.clock.monotonic() + _SUCCESSOR_SECONDS
+        self._successors[_digest(spent)] = (until, successor)
+        while len(self._successors) > _MOST_SUCCESSORS:
+            del self._successors[next(iter(self._successors))]
+
+
+def _digest(refresh_token: str | None) -> bytes:
+    return hashlib.sha256((refresh_token or "").encode("utf-8", "replace")).digest()

@@ -19,13 +19,13 @@ Hook = Callable[[TokenPair | None], Awaitable[None] | None]
 class Announcer:
     """The hooks of one session and what they have yet to be told."""
 
-    __slots__ = ("_background", "_hooks", "_news", "_pumping")
+    __slots__ = ("_background", "_hooks", "_news", "_pump")
 
     def __init__(self, background: Background) -> None:
         self._background = background
         self._hooks: list[Hook] = []
         self._news: deque[TokenPair | None] = deque()
-        self._pumping = False
+        self._pump: asyncio.Task[None] | None = None
 
     def add(self, hook: Hook) -> Callable[[], None]:
         """Add a hook; return a function that takes it away again."""
@@ -42,20 +42,17 @@ class Announcer:
         if not self._hooks or self._background.closed:
             return
         self._news.append(tokens)
-        if not self._pumping:
-            self._pumping = True
-            self._background.spawn(self._pump(), name="cloudbase-auth hooks")
+        # Asked of the task itself: one that is cancelled before its first step runs no `finally`.
+        if self._pump is None or self._pump.done():
+            self._pump = self._background.spawn(self._deliver(), name="cloudbase-auth hooks")
 
-    async def _pump(self) -> None:
-        try:
-            # Not at once: an eager task factory would run hooks in the middle of the commit.
-            await asyncio.sleep(0)
-            while self._news:
-                tokens = self._news.popleft()
-                for hook in tuple(self._hooks):
-                    await self._run(hook, tokens)
-        finally:
-            self._pumping = False
+    async def _deliver(self) -> None:
+        # Not at once: an eager task factory would run hooks in the middle of the commit.
+        await asyncio.sleep(0)
+        while self._news:
+            for hook in tuple(self._hooks):
+                await self._run(hook, self._news[0])
+            self._news.popleft()  # afterwards: what was cut short is told again by the next task
 
     @staticmethod
     async def _run(hook: Hook, tokens: TokenPair | None) -> None:

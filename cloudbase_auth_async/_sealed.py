@@ -36,7 +36,10 @@ def sealed(coroutine: Callable[P, Awaitable[R]]) -> Callable[P, Coroutine[Any, A
             failure = error.with_traceback(None)
             failure.__context__ = None
         del running
-        raise failure
+        try:
+            raise failure
+        finally:
+            del failure  # or the error and this frame would keep each other alive
 
     return edge
 
@@ -53,6 +56,9 @@ def sealed_function(function: Callable[P, R]) -> Callable[P, R]:
             failure.__context__ = None
         finally:
             del args, kwargs
-        raise failure
+        try:
+            raise failure
+        finally:
+            del failure
 
     return edge

@@ -28,6 +28,7 @@ from cloudbase_auth_async.errors import (
 )
 
 _REJECTED = 401
+_MOST_MEMBERS = 64  # of a gzip file; each copies what is left
 
 HttpSession = aiohttp.ClientSession
 ClientHandler = Callable[[aiohttp.ClientRequest], Awaitable[aiohttp.ClientResponse]]
@@ -215,9 +216,11 @@ class AiohttpTransport:
             return self._borrowed
         loop = asyncio.get_running_loop()
         if loop is not self._loop:
+            if self._loop is not None and not self._loop.is_closed() and self._opened:
+                raise ClientClosed("the client belongs to another event loop, which still lives")
             # What was opened in a loop that has ended is of no use in this one.
             dead, self._opened, self._loop = list(self._opened.values()), {}, loop
-            await asyncio.gather(*(http.close() for http in dead))
+            await asyncio.gather(*(http.close() for http in dead), return_exceptions=True)
         # A kept-alive connection may be closed by the service just as a request goes out on it,
         # and then nobody knows whether a refresh token was spent: spends get their own.
         http = self._opened.get(fresh)
@@ -250,7 +253,7 @@ class AiohttpTransport:
             return packed
         limit, unpacked = self._settings.max_answer_bytes, b""
         try:
-            while packed:  # more than once for a file of several members
+            for _ in range(_MOST_MEMBERS):
                 inflater = zlib.decompressobj(wbits=47)  # 32 + 15: gzip or zlib
                 unpacked += inflater.decompress(packed, limit + 1 - len(unpacked))
                 if len(unpacked) > limit:
@@ -258,9 +261,11 @@ class AiohttpTransport:
                 if not inflater.eof:
                     return zlib.error("cut off")
                 packed = inflater.unused_data
+                if not packed:
+                    return unpacked
         except zlib.error as failure:
             return failure
-        return unpacked
+        return zlib.error("too many members")
 
 
 class BearerSource(Protocol):
@@ -274,7 +279,7 @@ class BearerSource(Protocol):
         """Note a rejection; True if the request is worth repeating."""
         ...
 
-    def repeated(self, *, accepted: bool) -> None:
+    def repeated(self, access_token: str, *, accepted: bool) -> None:
         """Note how the repetition went."""
         ...
 
@@ -301,9 +306,10 @@ def bearer_middleware(source: BearerSource, hosts: frozenset[str]) -> ClientMidd
         if answer.status != _REJECTED or not replayable or not source.rejected(token):
             return answer
         answer.release()
-        request.headers["Authorization"] = f"Bearer {await source.access_token()}"
+        fresh = await source.access_token()
+        request.headers["Authorization"] = f"Bearer {fresh}"
         answer = await handler(request)
-        source.repeated(accepted=answer.status != _REJECTED)
+        source.repeated(fresh, accepted=answer.status != _REJECTED)
         return answer
 
     return sign

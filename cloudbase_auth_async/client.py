@@ -155,6 +155,9 @@ class AuthClient:
         """
         Make a session of tokens.
 
+        A pair that this client replaced within the last minute gives a session of the newer one:
+        parallel requests of a browser may bring the old one a moment longer.
+
         Args:
             tokens: what a sign-in answered, or what `TokenPair.to_dict` wrote.
             access_token: instead of `tokens`; may be left out if there is a refresh token.
@@ -178,7 +181,8 @@ class AuthClient:
             pair = described(TokenPair(access_token=access, refresh_token=refresh))
         if pair.access_token:
             config.token("access_token", pair.access_token)
-        return TokenSession(self._caller, self._exchange, self._background, pair)
+        newest = self._exchange.newest(pair)
+        return TokenSession(self._caller, self._exchange, self._background, newest)
 
     async def aclose(self) -> None:
         """

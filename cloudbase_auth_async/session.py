@@ -46,6 +46,7 @@ class TokenSession:
         "_caller",
         "_clock",
         "_closed",
+        "_counted",
         "_exchange",
         "_jumps",
         "_life",
@@ -65,6 +66,7 @@ class TokenSession:
         self._announcer = Announcer(background)
         self._closed = False
         self._rejections = 0
+        self._counted = ""
         self._trust_after = 0.0
         self._pair: TokenPair | None = None
         self._life: Lifetime
@@ -135,9 +137,9 @@ class TokenSession:
         try:
             answer = await self._caller.ask(call, bearer=pair.access_token)
         except errors.Unauthenticated:
-            self.repeated(accepted=False)
+            self.repeated(pair.access_token, accepted=False)
             raise
-        self.repeated(accepted=True)
+        self.repeated(pair.access_token, accepted=True)
         return answer
 
     @sealed
@@ -199,6 +201,7 @@ class TokenSession:
         self._check_open()
         flight = self._exchange.under_way(pair.refresh_token)
         self._exchange.release(pair.refresh_token, self)
+        self._exchange.forget(pair.refresh_token)
         if not self.can_refresh:
             pair = attrs.evolve(pair, refresh_token=None)  # refused before: not worth a request
         self._pair, self._life, self._setback = None, DEAD, None
@@ -267,16 +270,18 @@ class TokenSession:
         self._life = DEAD
         return True
 
-    def repeated(self, *, accepted: bool) -> None:
+    def repeated(self, access_token: str, *, accepted: bool) -> None:
         """
         Note how the repetition of a rejected call went.
 
         If the service rejects the new token, too, the token was not the trouble: for a while no
-        rejection costs a refresh, or each call would.
+        rejection costs a refresh, or each call would. A token counts once, however many calls
+        it was rejected for.
         """
         if accepted:
             self._rejections = 0
-        else:
+        elif access_token != self._counted:
+            self._counted = access_token
             self._rejections += 1
             pause = _policy.rejection_pause(self._rejections)
             self._trust_after = self._clock.monotonic() + pause

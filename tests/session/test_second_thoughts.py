@@ -8,7 +8,7 @@ import attrs
 import pytest
 
 from cloudbase_auth_async import SessionError, TokenPair
-from cloudbase_auth_async.errors import RefreshOutcomeUnknown, ServerUnavailable
+from cloudbase_auth_async.errors import RefreshOutcomeUnknown, ServerUnavailable, Unauthenticated
 
 
 async def test_hand_made_pair_is_read(world: Any) -> None:
@@ -31,6 +31,62 @@ async def test_three_of_a_pair(world: Any) -> None:
     assert first.tokens == second.tokens == third.tokens
     await asyncio.gather(second.user.me(), third.user.me())
     assert world.emulator.refresh_attempts == 1
+
+
+async def test_session_made_a_moment_late(world: Any) -> None:
+    """A pair that was just replaced gives the newer one for a minute, and no longer (B38)."""
+    first = await world.session()
+    old = first.tokens
+    world.clock.advance(7201)
+    await first.user.me()
+    late = world.auth.session(old)
+    assert late.tokens == first.tokens
+    await late.user.me()
+    assert world.emulator.refresh_attempts == 1
+    world.clock.advance(61)
+    assert world.auth.session(old).tokens == old
+
+
+async def test_signed_out_pair_has_no_successor(world: Any) -> None:
+    """After a sign-out nobody is led to its tokens by the pair before (B9)."""
+    first = await world.session()
+    old = first.tokens
+    await first.refresh()
+    await first.sign_out()
+    assert world.auth.session(old).tokens == old
+
+
+async def test_sign_out_spends_no_token_twice(world: Any) -> None:
+    """A sign-out that needs a last token and a call of its twin share one refresh (B1)."""
+    leaving = await world.session()
+    staying = world.auth.session(leaving.tokens)
+    world.clock.advance(7201)
+    await asyncio.gather(leaving.sign_out(), staying.access_token())
+    assert (world.emulator.spends, world.emulator.refresh_attempts) == (1, 1)
+
+
+async def test_many_rejections_of_one_new_token_count_once(world: Any) -> None:
+    """Twenty calls whose repetition is rejected do not lock refreshing for an hour (B30)."""
+    session = await world.session()
+    world.emulator.faults.add("GET /user/me", "status", status=401, times=40, body={})
+    done = await asyncio.gather(*(session.user.me() for _ in range(20)), return_exceptions=True)
+    assert {type(outcome) for outcome in done} == {Unauthenticated}
+    assert session._rejections == 1
+
+
+async def test_hook_is_told_after_a_cut_off(world: Any) -> None:
+    """A delivery that was cancelled before its first step is made up for by the next (B33)."""
+    session = await world.session()
+    told: list[Any] = []
+    session.on_change(told.append)
+    await session.refresh()
+    pump = session._announcer._pump
+    pump.cancel()
+    await asyncio.wait({pump})
+    await session.refresh()
+    await asyncio.wait({session._announcer._pump})
+    assert told[-1] == session.tokens
+    assert len(told) >= 2
 
 
 async def test_dropped_session_is_forgotten(world: Any) -> None:
