@@ -193,3 +193,58 @@ async def test_pair_from_a_call_stays_on_the_monotonic_clock(world: Any) -> None
     await session.access_token()
     assert attrs.astuple(session._life) == attrs.astuple(before)
     assert world.emulator.refresh_attempts == 0
+
+
+async def test_pair_of_a_signed_out_refresh_has_no_successor(world: Any) -> None:
+    """The pair that a refresh brought to a session that had left leads nobody to it (B9)."""
+    session = await world.session()
+    old = session.tokens
+    world.clock.advance(7201)
+    held = world.emulator.faults.add("POST /token", "hold", when="after")
+    waiting = asyncio.create_task(session.access_token())
+    await held.arrived
+    out = asyncio.create_task(session.sign_out())
+    await asyncio.sleep(0)
+    held.release()
+    await out
+    with pytest.raises(SessionError):
+        await waiting
+    assert world.auth.session(old).tokens == old
+
+
+async def test_trouble_is_over_soon(world: Any) -> None:
+    """With the access token dead, a broken gateway is asked again within a minute (B18)."""
+    session = await world.session()
+    world.clock.advance(7201)
+    world.emulator.faults.add("POST /token", "bad_gateway", times=3)
+    failures = 0
+    for _ in range(60):
+        try:
+            await session.access_token()
+            break
+        except RefreshOutcomeUnknown:
+            failures += 1
+            world.clock.advance(1)
+    assert 3 <= failures < 60
+    assert world.emulator.spends == 1
+
+
+async def test_close_waits_for_no_stubborn_hook(open_world: Any) -> None:
+    """A hook that will not be cancelled cannot keep the client from closing (B13)."""
+    free = asyncio.Event()
+    async with open_world() as world, world.emulator.client(close_timeout=0.01) as auth:
+        session = auth.session((await world.session()).tokens)
+
+        async def stubborn(_: Any) -> None:
+            while not free.is_set():
+                try:
+                    await free.wait()
+                except asyncio.CancelledError:
+                    continue
+
+        session.on_change(stubborn)
+        await session.refresh()
+        await asyncio.sleep(0)
+        await auth.aclose()
+        free.set()
+        await asyncio.wait({session._announcer._pump})

@@ -1,5 +1,7 @@
 """Answers made to be expensive, hosts that cannot be, services that change their minds."""
 
+import asyncio
+import gzip
 import logging
 import pickle
 from contextlib import AsyncExitStack
@@ -9,6 +11,7 @@ import pytest
 
 from cloudbase_auth_async import AuthClient, ConfigurationError, DecodeError, UserProfile
 from cloudbase_auth_async._codec import Malformed, decode
+from cloudbase_auth_async.errors import ClientClosed, ConnectionLost
 from cloudbase_auth_async.models import LinkedProvider, SudoToken, Verification, VerifiedCode
 from cloudbase_auth_async.testing import Emulator
 
@@ -102,3 +105,27 @@ def test_a_program_without_logging_hears_nothing() -> None:
     """Our warnings do not reach stderr where nobody set logging up."""
     handlers = logging.getLogger("cloudbase_auth_async").handlers
     assert any(isinstance(handler, logging.NullHandler) for handler in handlers)
+
+
+def test_a_base_url_without_its_path_is_refused() -> None:
+    """Otherwise each call would end in a 404, and a sign-in would blame the user."""
+    with pytest.raises(ConfigurationError, match="/auth/v1"):
+        AuthClient("env-id", base_url="https://auth.example")
+
+
+async def test_a_file_of_countless_members_is_refused(raw: Any, connect: Any, kit: Any) -> None:
+    """A gzip answer made of thousands of empty members is not unpacked one by one."""
+    body = gzip.compress(b"") * 1000 + gzip.compress(b'{"sub":"1"}')
+    server = await raw(kit.http(body, headers="Content-Encoding: gzip\r\n"))
+    client = await connect(server.base_url)
+    with pytest.raises(ConnectionLost):
+        await client.session(access_token="a").user.me()
+
+
+async def test_two_loops_at_once_are_a_clear_error(emulator: Emulator) -> None:
+    """A client that is used in a loop is refused in another one while the first lives (B15)."""
+    async with emulator.client() as auth:
+        await auth.sign_in.password("alice", PASSWORD)
+        with pytest.raises(ClientClosed, match="another event loop"):
+            await asyncio.to_thread(asyncio.run, auth.sign_in.password("alice", PASSWORD))
+        assert (await auth.sign_in.password("alice", PASSWORD)).sub
