@@ -256,7 +256,9 @@ class Exchange:
         """Commit an outcome to every session that holds the token; once."""
         if flight.landed:
             return
-        present = {key: ref() for key, ref in self._holders.get(flight.refresh_token, {}).items()}
+        # A copy: a garbage collection in the middle may take dead holders out of the original.
+        held = self._holders.get(flight.refresh_token, {}).copy()
+        present = {key: holder() for key, holder in held.items()}
         members = flight.members | {key: m for key, m in present.items() if m is not None}
         try:
             flight.land(members.values())
