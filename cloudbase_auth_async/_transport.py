@@ -16,6 +16,7 @@ import attrs
 from yarl import URL
 
 from cloudbase_auth_async._call import Request, Response
+from cloudbase_auth_async._packed import unpacked
 from cloudbase_auth_async.config import Settings, is_loopback
 from cloudbase_auth_async.errors import (
     AnswerTooLarge,
@@ -28,7 +29,6 @@ from cloudbase_auth_async.errors import (
 )
 
 _REJECTED = 401
-_MOST_MEMBERS = 64  # of a gzip file; each copies what is left
 
 HttpSession = aiohttp.ClientSession
 ClientHandler = Callable[[aiohttp.ClientRequest], Awaitable[aiohttp.ClientResponse]]
@@ -172,13 +172,13 @@ class AiohttpTransport:
     async def send(self, request: Request, *, timeout: float) -> Response:  # noqa: ASYNC109
         """Send once; see `Transport.send`."""
         http = await self._session(fresh=request.fresh_connection)
-        body = None if request.body is None else _Body(request.body)
-        attempt = _Attempt(request, body)
+        payload = None if request.body is None else _Body(request.body)
+        attempt = _Attempt(request, payload)
         try:
             async with http.request(
                 request.method,
                 URL(request.url, encoded=True),  # quoted by the pipeline, once
-                data=body,
+                data=payload,
                 headers=request.headers,
                 allow_redirects=False,
                 raise_for_status=False,
@@ -194,10 +194,11 @@ class AiohttpTransport:
         except (aiohttp.ClientError, _Hidden, OSError) as failure:  # a TimeoutError is an OSError
             error = attempt.error(failure)
         else:
-            unpacked = self._unpack(packed, headers.get("content-encoding"))
-            if isinstance(unpacked, bytes):
-                return Response(status=status, headers=headers, body=unpacked)
-            error = attempt.too_large() if unpacked is None else attempt.error(unpacked)
+            encoding, limit = headers.get("content-encoding"), self._settings.max_answer_bytes
+            body = None if packed is None else unpacked(packed, encoding, limit)
+            if isinstance(body, bytes):
+                return Response(status=status, headers=headers, body=body)
+            error = attempt.too_large() if body is None else attempt.error(body)
         # Raised out here, the error has no context: aiohttp's own holds the request's headers.
         raise error
 
@@ -242,30 +243,6 @@ class AiohttpTransport:
                 return None
             pieces.append(piece)
         return b"".join(pieces)
-
-    def _unpack(self, packed: bytes | None, encoding: str | None) -> bytes | zlib.error | None:
-        """
-        Undo gzip, never past the limit; None if there is more.
-
-        aiohttp would do it too, but its older releases unpack a bomb whole before we see it.
-        """
-        if packed is None or encoding in (None, "", "identity"):
-            return packed
-        limit, unpacked = self._settings.max_answer_bytes, b""
-        try:
-            for _ in range(_MOST_MEMBERS):
-                inflater = zlib.decompressobj(wbits=47)  # 32 + 15: gzip or zlib
-                unpacked += inflater.decompress(packed, limit + 1 - len(unpacked))
-                if len(unpacked) > limit:
-                    return None
-                if not inflater.eof:
-                    return zlib.error("cut off")
-                packed = inflater.unused_data
-                if not packed:
-                    return unpacked
-        except zlib.error as failure:
-            return failure
-        return zlib.error("too many members")
 
 
 class BearerSource(Protocol):

@@ -11,7 +11,7 @@ PACKAGE = ROOT / "cloudbase_auth_async"
 
 # A module imports only from layers with a lower number.
 LAYERS = {
-    0: {"_claims", "_clock", "_version", "errors", "models"},
+    0: {"_claims", "_clock", "_lazy", "_packed", "_version", "errors", "models"},
     1: {"_background", "_sealed", "config"},
     2: {"_call", "_retry", "_tokens"},
     3: {"_codec", "_hooks", "_lifetime", "_negotiate", "_transport"},

@@ -29,7 +29,7 @@ _SHOWN: Final = (
 )
 _FAULT_FIELDS: Final = frozenset(
     {"route", "kind", "times", "after", "when", "seconds", "status", "body", "headers"}
-    | {"content_type", "commit", "megabytes"}
+    | {"content_type", "commit", "megabytes", "steps", "keep"}
 )
 _ACCOUNT_FIELDS: Final = frozenset(
     {"provider_id", "provider_user_id", "provider_user_name", "profile"}

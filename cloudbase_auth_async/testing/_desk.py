@@ -39,13 +39,13 @@ class Desk:
         self._after_each = after_each
         self._date = (-1, "")
 
-    def arrived(self, request: Request) -> Visit:
-        """Note a request and choose its fault."""
+    def arrived(self, request: Request, connection: int | None = None) -> Visit:
+        """Note a request and the number of its connection, and choose its fault."""
         route = find(request.method, request.path, self._control.state.settings.dialect).route
         template, name = (None, None) if route is None else (route.template, route.name)
         return Visit(
             request=request,
-            number=self._control.journal.arrived(request, template),
+            number=self._control.journal.arrived(request, template, connection),
             fault=self._control.faults.take(name),
         )
 

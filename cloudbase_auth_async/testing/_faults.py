@@ -7,13 +7,16 @@ Choosing a fault is plain bookkeeping; the skin that owns the socket carries it 
 import asyncio
 import json
 import re
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from typing import Any, Final, Literal, get_args
 
 import attrs
 from attrs import validators as v
 
+from cloudbase_auth_async.testing._mistyped import known_name
 from cloudbase_auth_async.testing._routes import ROUTES
+from cloudbase_auth_async.testing._steps import Step, Steps, script
+from cloudbase_auth_async.testing._values import Request
 
 Kind = Literal[
     "drop_before",
@@ -35,6 +38,7 @@ Kind = Literal[
     "empty",
     "null",
     "wrong_types",
+    "raw",
 ]
 When = Literal["before", "after"]
 
@@ -43,7 +47,10 @@ _WAITING: Final = ("hold", "hang", "delay")
 # Requests the service never sees, those it never answers, those it sees if the script says so.
 _UNSEEN: Final = ("drop_before", "refuse")
 _SILENT: Final = (*_UNSEEN, "drop_after")
-_ANSWERED_BY_OTHERS: Final = ("status", "bad_gateway", "rate_limited", "rate_limited_until")
+_ANSWERED_BY_OTHERS: Final = (
+    *("status", "bad_gateway", "rate_limited", "rate_limited_until"),
+    "raw",
+)
 _ROUTE_NAMES: Final = frozenset({"*", *(route.name for route in ROUTES)})
 _LINE_BREAK: Final = re.compile(r"[\r\n\0]")
 
@@ -91,8 +98,8 @@ class Fault:
     go that "hold" or "hang" keeps.
     """
 
-    route: str = attrs.field(validator=v.in_(_ROUTE_NAMES))
-    kind: Kind = attrs.field(validator=v.in_(KINDS))
+    route: str = attrs.field(validator=known_name(_ROUTE_NAMES))
+    kind: Kind = attrs.field(validator=known_name(KINDS))
     times: int | None = attrs.field(validator=v.optional(v.and_(v.instance_of(int), v.ge(1))))
     after: int = attrs.field(validator=[v.instance_of(int), v.ge(0)])
     when: When = attrs.field(validator=v.in_(("before", "after")))
@@ -103,6 +110,8 @@ class Fault:
     headers: tuple[tuple[str, str], ...] = attrs.field(repr=False)
     commit: bool
     megabytes: int = attrs.field(validator=[v.instance_of(int), v.ge(0), v.le(1024)])
+    steps: Callable[[Request], Iterator[Step]] = attrs.field(repr=False)
+    keep: bool = attrs.field(validator=v.instance_of(bool))
     hits: int = attrs.field(default=0, init=False)
     arrived: Signal = attrs.field(factory=Signal, init=False, repr=False)
     released: Signal = attrs.field(factory=Signal, init=False, repr=False)
@@ -123,6 +132,11 @@ class Fault:
     def silent(self) -> bool:
         """Tell whether there is never an answer."""
         return self.kind in _SILENT
+
+    @property
+    def has_status(self) -> bool:
+        """Tell whether there is an answer whose status is known: raw bytes may have none."""
+        return not self.silent and self.kind != "raw"
 
     def release(self) -> None:
         """Let go what is held, now and from now on."""
@@ -152,6 +166,8 @@ class FaultScript:
         content_type: str | None = None,
         commit: bool = False,
         megabytes: int = 16,
+        steps: Steps | None = None,
+        keep: bool = False,
     ) -> Fault:
         """
         Write one more line.
@@ -176,6 +192,8 @@ class FaultScript:
         rate_limited          429, `Retry-After` in `seconds`
         rate_limited_until    429, `Retry-After` as a date
         status                any status, headers and body
+        raw                   exactly the bytes told, status line and all, or what they amount
+                              to in memory; then the connection ends, unless it is kept
         ====================  ================================================================
 
         Args:
@@ -190,10 +208,24 @@ class FaultScript:
             body: for "status"; a mapping is sent as JSON.
             headers: for "status".
             content_type: for "status"; JSON for a mapping, else HTML, unless given.
-            commit: for "status", "bad_gateway" and the "rate_limited" kinds: handle the request
-                before answering so.
+            commit: for "status", "raw", "bad_gateway" and the "rate_limited" kinds: handle the
+                request before answering so.
             megabytes: for "huge" and "gzip_bomb": how much the client would have to read.
+            steps: for "raw": bytes or text to write, or a list of such pieces and of seconds to
+                wait between them, or a function that is given each request and returns them one
+                by one, without end if it likes. Text is UTF-8, in which U+DC80 to U+DCFF stand
+                for the single bytes 80 to FF. Nothing is written unless given.
+            keep: for "raw": take more requests on the connection afterwards. Without it a client
+                that pools its connections wants to read `Connection: close`.
+
+        Raises:
+            TypeError: an argument has the wrong type.
+            ValueError: an argument makes no sense.
         """
+        if kind != "raw" and (keep or steps is not None):
+            raise ValueError('steps and keep are for "raw" alone')
+        if body and kind == "raw":
+            raise ValueError('body is not for "raw", which writes `steps`')
         fault = Fault(
             route=route,
             kind=kind,
@@ -206,6 +238,8 @@ class FaultScript:
             headers=_headers(body, content_type, headers or {}),
             commit=commit,
             megabytes=megabytes,
+            steps=script(b"" if steps is None else steps),
+            keep=keep,
         )
         self._faults.append(fault)
         return fault

@@ -34,8 +34,10 @@ class Entry:
     body: bytes = attrs.field(repr=False)
     json: Any = attrs.field(repr=False)
     request_id: str | None
-    # None: no answer yet, or none at all.
+    # None: no answer yet, none at all, or raw bytes.
     status: int | None = None
+    # Counted from 1 in the order they were taken; None in memory.
+    connection: int | None = None
 
     @property
     def route(self) -> str | None:
@@ -58,7 +60,7 @@ class Journal:
         self._limit = limit
         self._next = 0
 
-    def arrived(self, request: Request, template: str | None) -> int:
+    def arrived(self, request: Request, template: str | None, connection: int | None) -> int:
         """Note a request and return the number to close it with."""
         number = self._next
         self._next += 1
@@ -71,6 +73,7 @@ class Journal:
             body=request.body[:_BODY_LIMIT],
             json=parsed(request.body),
             request_id=request.header("x-request-id"),
+            connection=connection,
         )
         if len(self._entries) > self._limit:
             del self._entries[next(iter(self._entries))]
@@ -102,6 +105,7 @@ def masked(entry: Entry) -> Mapping[str, Any]:
         "json": _mask(entry.json),
         "status": entry.status,
         "request_id": entry.request_id,
+        "connection": entry.connection,
     }
 
 

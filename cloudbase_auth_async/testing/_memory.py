@@ -7,12 +7,15 @@ tasks run on its way there and on its way back, as it would between sockets.
 
 import asyncio
 import functools
+import zlib
+from collections.abc import Iterator
 from typing import Final
 from urllib.parse import parse_qsl, urlsplit
 
 import attrs
 
 from cloudbase_auth_async import _call
+from cloudbase_auth_async._packed import unpacked
 from cloudbase_auth_async.errors import (
     AnswerTooLarge,
     ClientClosed,
@@ -24,6 +27,8 @@ from cloudbase_auth_async.errors import (
 from cloudbase_auth_async.testing._clock import EmulatorClock
 from cloudbase_auth_async.testing._desk import Desk, Visit
 from cloudbase_auth_async.testing._faults import Fault
+from cloudbase_auth_async.testing._reading import CutShort, NoHttp, Pieces, read
+from cloudbase_auth_async.testing._steps import Step
 from cloudbase_auth_async.testing._values import Request, Response
 from cloudbase_auth_async.testing._wire_faults import DRIPS, SHORT_BY, padding
 
@@ -31,16 +36,23 @@ from cloudbase_auth_async.testing._wire_faults import DRIPS, SHORT_BY, padding
 ORIGIN: Final = "http://127.0.0.1:1"
 
 _MEGABYTE: Final = 1_048_576
-# What each failure is called by the transport on sockets.
-_PROBLEMS: Final[dict[type[TransportError], str]] = {
-    AnswerTooLarge: "the answer is too large",
-    ConnectFailed: "no connection could be made",
-    ConnectionLost: "the connection broke",
-    RequestTimedOut: "the time ran out",
-}
 
-# What a client sees: an answer, or a failure.
-_Seen = Response | type[TransportError]
+
+@attrs.frozen
+class _Failure:
+    """What a client sees instead of an answer, in the words of the transport on sockets."""
+
+    kind: type[TransportError]
+    problem: str
+
+
+_TOO_LARGE: Final = _Failure(AnswerTooLarge, "the answer is too large")
+_UNCONNECTED: Final = _Failure(ConnectFailed, "no connection could be made")
+_LOST: Final = _Failure(ConnectionLost, "the connection broke")
+_NO_HTTP: Final = _Failure(ConnectionLost, "the answer is not HTTP")
+_TIMED_OUT: Final = _Failure(RequestTimedOut, "the time ran out")
+
+_Seen = _call.Response | _Failure
 
 
 class MemoryTransport:
@@ -73,15 +85,14 @@ class MemoryTransport:
         else:
             seen = await self._faulty(visit, visit.fault, timeout)
         await asyncio.sleep(0)
-        if not isinstance(seen, Response):
-            raise seen(
-                _PROBLEMS[seen],
+        if isinstance(seen, _Failure):
+            raise seen.kind(
+                seen.problem,
                 operation=request.operation,
                 request_id=request.request_id,
-                may_have_reached_server=not issubclass(seen, ConnectFailed),
+                may_have_reached_server=seen is not _UNCONNECTED,
             )
-        headers = {name.lower(): value for name, value in seen.headers}
-        return _call.Response(status=seen.status, headers=headers, body=seen.body)
+        return seen
 
     async def aclose(self) -> None:
         """Take no more requests."""
@@ -96,11 +107,13 @@ class MemoryTransport:
             if not fault.waits_first:
                 await self._wait(fault, patience)
         except TimeoutError:
-            return RequestTimedOut
+            return _TIMED_OUT
         if fault.kind == "refuse":
-            return ConnectFailed
+            return _UNCONNECTED
         if fault.silent:
-            return ConnectionLost
+            return _LOST
+        if fault.kind == "raw":
+            return await self._raw(fault.steps(visit.request), patience)
         self._desk.answered(visit, response)
         return self._read(fault, response)
 
@@ -138,21 +151,44 @@ class MemoryTransport:
         if not fault.released.is_set():
             raise TimeoutError
 
+    async def _raw(self, steps: Iterator[Step], patience: float) -> _Seen:
+        """Return what raw bytes amount to, when their pauses are over."""
+        pieces = Pieces(steps, patience)
+        try:
+            seen = self._whole(read(pieces, self._limit))
+        except TimeoutError:
+            seen = _TIMED_OUT
+        except NoHttp:
+            seen = _NO_HTTP
+        except CutShort:
+            seen = _LOST
+        await asyncio.sleep(min(pieces.waited, patience))
+        return seen
+
     def _read(self, fault: Fault, response: Response) -> _Seen:
         """Return what of an answer gets through."""
         body = response.body
         if fault.kind == "half_body":
-            return ConnectionLost
+            return _LOST
         if fault.kind in ("huge", "gzip_bomb"):
             if fault.megabytes * _MEGABYTE >= self._limit:
-                return AnswerTooLarge
+                return _TOO_LARGE
             body = b"".join(padding(fault.megabytes))
         elif fault.kind == "wrong_length":
             body = body[: max(len(body) - SHORT_BY, 0)]
         return self._whole(attrs.evolve(response, body=body))
 
     def _whole(self, response: Response) -> _Seen:
-        return response if len(response.body) <= self._limit else AnswerTooLarge
+        """Return an answer that came whole, unless it is too large or packed wrongly."""
+        if len(response.body) > self._limit:
+            return _TOO_LARGE
+        headers = {name.lower(): value for name, value in response.headers}
+        body = unpacked(response.body, headers.get("content-encoding"), self._limit)
+        if body is None:
+            return _TOO_LARGE
+        if isinstance(body, zlib.error):
+            return _NO_HTTP
+        return _call.Response(status=response.status, headers=headers, body=body)
 
 
 def _received(request: _call.Request) -> Request:

@@ -7,6 +7,7 @@ The facade and the control endpoints both arrange it here.
 from collections.abc import Mapping
 
 from cloudbase_auth_async.testing import _captcha, _provider_tokens
+from cloudbase_auth_async.testing._mistyped import check_name
 from cloudbase_auth_async.testing._routes import ROUTE_NAMES
 from cloudbase_auth_async.testing._state import BoundProvider, State
 
@@ -58,8 +59,7 @@ def captchas(state: State, now: float) -> Mapping[str, str]:
 
 def require_captcha(state: State, route: str, *, after: int = 0) -> None:
     """Let a route answer nobody who brings no captcha_token, once so many more have passed."""
-    if route not in ROUTE_NAMES:
-        raise ValueError(f"there is no route {route}")
+    check_name("route", route, ROUTE_NAMES)
     _captcha.require(state, route, after)
 
 

@@ -15,12 +15,14 @@ from typing import Final
 from aiohttp import web
 from aiohttp.http import HttpProcessingError
 
+from cloudbase_auth_async.testing._connections import NumberedServer, Written
 from cloudbase_auth_async.testing._control import Control, is_ours
 from cloudbase_auth_async.testing._desk import Desk, Visit
 from cloudbase_auth_async.testing._faults import Fault
 from cloudbase_auth_async.testing._fields import MAX_BODY
+from cloudbase_auth_async.testing._steps import Step
 from cloudbase_auth_async.testing._values import Request, Response
-from cloudbase_auth_async.testing._wire_faults import Step, damaged
+from cloudbase_auth_async.testing._wire_faults import damaged
 
 # How long closing waits for a request whose body never ends.
 _SHUTDOWN_SECONDS: Final = 1.0
@@ -53,6 +55,7 @@ class Server:
         "_control",
         "_desk",
         "_host",
+        "_numbered",
         "_port",
         "_preparation",
         "_reserved",
@@ -76,7 +79,8 @@ class Server:
         self._closing = asyncio.Event()
         self._busy: set[web.RequestHandler] = set()
         self._reserved: socket.socket | None = None
-        self._runner: web.AppRunner | None = None
+        self._numbered: NumberedServer | None = None
+        self._runner: web.ServerRunner | None = None
         self._site: web.SockSite | None = None
 
     @property
@@ -87,6 +91,16 @@ class Server:
         host = f"[{self._host}]" if ":" in self._host else self._host
         return f"http://{host}:{self._port}"
 
+    @property
+    def connections_taken(self) -> int:
+        """Return how many connections were taken so far."""
+        return 0 if self._numbered is None else self._numbered.taken
+
+    @property
+    def connections_open(self) -> int:
+        """Return how many of them have not ended."""
+        return 0 if self._numbered is None else len(self._numbered.numbers)
+
     async def start(self, *, preparation: Callable[[], object] | None = None) -> None:
         """
         Listen; port 0 becomes a free port.
@@ -96,16 +110,15 @@ class Server:
         """
         self._reserve()
         self._closing = asyncio.Event()
-        app = web.Application()
-        app.router.add_route("*", "/{path:.*}", self._serve)
         # Bodies stay as they came: a compressed one is not JSON, here as there.
-        self._runner = web.AppRunner(
-            app,
+        self._numbered = NumberedServer(
+            self._serve,
+            taken=self.connections_taken,
             access_log=None,
             auto_decompress=False,
             logger=_log,
-            shutdown_timeout=_SHUTDOWN_SECONDS,
         )
+        self._runner = web.ServerRunner(self._numbered, shutdown_timeout=_SHUTDOWN_SECONDS)
         await self._runner.setup()
         await self.listen()
         if preparation is not None:
@@ -168,22 +181,28 @@ class Server:
         self._port = listener.getsockname()[1]
         self._reserved = listener
 
-    async def _serve(self, raw: web.Request) -> web.StreamResponse:
+    async def _serve(self, raw: web.BaseRequest) -> web.StreamResponse:
         self._busy.add(raw.protocol)
+        number = None if self._numbered is None else self._numbered.numbers.get(raw.protocol)
         try:
+            if raw.headers.get("Expect", "").lower() == "100-continue" and raw.transport:
+                # A client that asks first would wait for this in vain.
+                raw.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
             request = await _received(raw)
         except ConnectionError:
             # The client hung up in the middle of its body; nobody waits for an answer.
             return web.Response()
         else:
-            return await self._answered(raw, request)
+            return await self._answered(raw, request, number)
         finally:
             self._busy.discard(raw.protocol)
 
-    async def _answered(self, raw: web.Request, request: Request) -> web.StreamResponse:
+    async def _answered(
+        self, raw: web.BaseRequest, request: Request, connection: int | None
+    ) -> web.StreamResponse:
         if is_ours(request.path):
             return _written(self._desk.dated(self._control.handle(request)))
-        visit = self._desk.arrived(request)
+        visit = self._desk.arrived(request, connection)
         if self._preparation is not None:
             await asyncio.shield(self._preparation)
             self._preparation = None
@@ -191,25 +210,27 @@ class Server:
             return _written(self._desk.answered(visit, self._desk.answer(visit)))
         return await self._faulty(raw, visit, visit.fault)
 
-    async def _faulty(self, raw: web.Request, visit: Visit, fault: Fault) -> web.StreamResponse:
+    async def _faulty(self, raw: web.BaseRequest, visit: Visit, fault: Fault) -> web.StreamResponse:
         if fault.waits_first:
             await self._wait(fault)
         if self._closing.is_set():
-            return await self._write_and_close(raw, iter(()))
+            return await self._write_by_hand(raw, iter(()))
         response = self._desk.answer(visit)
         if not fault.waits_first:
             await self._wait(fault)
-        steps = iter(()) if self._closing.is_set() else damaged(fault, response)
-        if not fault.silent and not self._closing.is_set():
+        steps = iter(()) if self._closing.is_set() else damaged(fault, visit.request, response)
+        if fault.has_status and not self._closing.is_set():
             self._desk.answered(visit, response)
         if fault.kind == "refuse":
             return await self._refuse(raw, fault)
-        return _written(response) if steps is None else await self._write_and_close(raw, steps)
+        if steps is None:
+            return _written(response)
+        return await self._write_by_hand(raw, steps, keep=fault.keep)
 
-    async def _refuse(self, raw: web.Request, fault: Fault) -> web.StreamResponse:
+    async def _refuse(self, raw: web.BaseRequest, fault: Fault) -> web.StreamResponse:
         """Drop this request, and every connection that is tried in the next seconds."""
         await self.deafen()
-        dropped = await self._write_and_close(raw, iter(()))
+        dropped = await self._write_by_hand(raw, iter(()))
         await self._pause(fault.seconds)
         await self.listen()
         return dropped
@@ -227,27 +248,35 @@ class Server:
         except TimeoutError:
             return
 
-    async def _write_and_close(self, raw: web.Request, steps: Iterator[Step]) -> web.StreamResponse:
+    async def _write_by_hand(
+        self, raw: web.BaseRequest, steps: Iterator[Step], *, keep: bool = False
+    ) -> web.StreamResponse:
         if raw.transport is not None:
-            await self._write(raw.transport, steps)
-        # aiohttp wants an answer; it finds the connection closed and lets it go.
-        return web.Response()
+            await self._write(raw.transport, steps, keep=keep)
+        # aiohttp wants an answer; one of its own finds the connection closed and lets it go.
+        return Written() if keep else web.Response()
 
-    async def _write(self, transport: asyncio.Transport, steps: Iterator[Step]) -> None:
-        for step in steps:
-            if transport.is_closing() or self._closing.is_set():
-                break
-            if isinstance(step, bytes):
-                transport.write(step)
-                await self._drained(transport, _WRITE_AHEAD)
-            else:
-                await self._pause(step)
-        await self._drained(transport, 0)
-        if self._closing.is_set():
-            # A client that does not read would keep the socket open for ever.
-            transport.abort()
-        else:
-            transport.close()
+    async def _write(
+        self, transport: asyncio.Transport, steps: Iterator[Step], *, keep: bool
+    ) -> None:
+        kept = False
+        try:
+            for step in steps:
+                if transport.is_closing() or self._closing.is_set():
+                    break
+                if isinstance(step, bytes):
+                    transport.write(step)
+                    await self._drained(transport, _WRITE_AHEAD)
+                else:
+                    await self._pause(step)
+            await self._drained(transport, 0)
+            kept = keep
+        finally:
+            if self._closing.is_set():
+                # A client that does not read would keep the socket open for ever.
+                transport.abort()
+            elif not kept:
+                transport.close()
 
     async def _drained(self, transport: asyncio.Transport, limit: int) -> None:
         while transport.get_write_buffer_size() > limit:
@@ -256,7 +285,7 @@ class Server:
             await self._pause(0.001)
 
 
-async def _received(raw: web.Request) -> Request:
+async def _received(raw: web.BaseRequest) -> Request:
     body = bytearray()
     # One byte over the limit is enough for the core to refuse the rest.
     while len(body) <= MAX_BODY:

@@ -2,7 +2,7 @@
 How a damaged answer looks on the wire: bytes to write and pauses between them.
 
 aiohttp will not write a wrong Content-Length, so these answers are written by hand; the
-connection ends with each.
+connection ends with each, unless a raw one keeps it.
 """
 
 import gzip
@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from cloudbase_auth_async.testing._faults import Fault
-from cloudbase_auth_async.testing._values import Response
+from cloudbase_auth_async.testing._steps import Step
+from cloudbase_auth_async.testing._values import Request, Response
 
 _MEGABYTE: Final = 1_048_576
 DRIPS: Final = 16
@@ -19,12 +20,11 @@ DRIPS: Final = 16
 SHORT_BY: Final = 5
 _BEFORE_THE_REST: Final = 0.02
 
-# Bytes to write, or seconds to wait.
-Step = bytes | float
 
-
-def damaged(fault: Fault, response: Response) -> Iterator[Step] | None:
+def damaged(fault: Fault, request: Request, response: Response) -> Iterator[Step] | None:
     """Return how to write an answer under that fault, or None where it is written as ever."""
+    if fault.kind == "raw":
+        return fault.steps(request)
     write = _WRITERS.get(fault.kind)
     return None if write is None else write(fault, response)
 

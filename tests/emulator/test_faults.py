@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import time
 from collections.abc import Callable
 from typing import Any
@@ -270,8 +271,17 @@ async def test_cleared_script(emulator: Emulator, http: Any) -> None:
             assert answer.status == 200
 
 
-@pytest.mark.parametrize(("route", "kind"), [("POST /tokn", "hold"), ("*", "explode")])
-def test_script_is_checked(route: str, kind: Any) -> None:
-    """A route or a kind that does not exist is a mistake in the test."""
-    with pytest.raises(ValueError, match="must be in"):
+@pytest.mark.parametrize(
+    ("route", "kind", "said"),
+    [
+        ("POST /tokn", "hold", "route: there is no 'POST /tokn'; did you mean 'POST /token'?"),
+        ("/user/me", "hold", "route: there is no '/user/me'; did you mean 'GET /user/me'?"),
+        ("nonsense", "hold", "route: there is no 'nonsense'"),
+        ("*", "drop-after", "kind: there is no 'drop-after'; did you mean 'drop_after'?"),
+        ("*", ["hold"], "kind: there is no ['hold']; did you mean 'hold'?"),
+    ],
+)
+def test_script_is_checked(route: str, kind: Any, said: str) -> None:
+    """A route or a kind that does not exist is a mistake in the test, and told in one line."""
+    with pytest.raises(ValueError, match=f"^{re.escape(said)}$"):
         Emulator().faults.add(route, kind)

@@ -4,7 +4,9 @@ import asyncio
 import email.utils
 import gc
 import io
+import json
 import logging
+import tracemalloc
 import warnings
 from typing import Any
 
@@ -76,6 +78,41 @@ async def test_large_upload(emulator: Emulator, http: Any) -> None:
     async with http.post(emulator.base_url + "/signin", data=large) as answer:
         status, body = answer.status, await answer.json()
     assert (status, body["error"]) == (413, "invalid_argument")
+    assert (await _post(http, emulator, "/signin", SIGN_IN))[0] == 200
+
+
+async def _fifty_megabytes(emulator: Emulator, *, chunked: bool) -> bytes:
+    """Send 50 MB, a piece at a time, and return what comes back until the connection closes."""
+    port = int(emulator.origin.rpartition(":")[2])
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    length = "Transfer-Encoding: chunked" if chunked else f"Content-Length: {800 * 65_536}"
+    head = f"POST /auth/v1/signin HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{length}\r\n\r\n"
+    writer.write(head.encode())
+    piece = b"x" * 65_536
+    for _ in range(800):
+        writer.write(b"10000\r\n" + piece + b"\r\n" if chunked else piece)
+        await writer.drain()
+    writer.write(b"0\r\n\r\n" if chunked else b"")
+    answer = await reader.read()
+    writer.close()
+    await writer.wait_closed()
+    return answer
+
+
+@pytest.mark.parametrize("chunked", [False, True], ids=["counted", "chunked"])
+async def test_fifty_megabytes(emulator: Emulator, http: Any, *, chunked: bool) -> None:
+    """50 MB are taken in and answered with 413, never held in memory, and others are served."""
+    tracemalloc.start()
+    try:
+        answer = await _fifty_megabytes(emulator, chunked=chunked)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 413 ")
+    assert json.loads(body)["error"] == "invalid_argument"
+    assert peak < 8_000_000
+    assert [(entry.route, entry.status) for entry in emulator.journal] == [("POST /signin", 413)]
     assert (await _post(http, emulator, "/signin", SIGN_IN))[0] == 200
 
 

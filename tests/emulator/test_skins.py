@@ -34,6 +34,7 @@ OUTCOMES: dict[str, tuple[type[CloudBaseAuthError] | None, bool | None, int]] = 
     "rate_limited": (errors.RateLimited, None, 0),
     "rate_limited_until": (errors.RateLimited, None, 0),
     "status": (errors.ServerUnavailable, None, 0),
+    "raw": (errors.ConnectionLost, True, 0),
 }
 
 

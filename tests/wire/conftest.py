@@ -1,4 +1,4 @@
-"""What the wire tests share: emulators, servers that misbehave byte by byte, every operation."""
+"""What the wire tests share: emulators, some that misbehave byte by byte, every operation."""
 
 import asyncio
 import base64
@@ -11,108 +11,44 @@ import attrs
 import pytest
 
 from cloudbase_auth_async import AuthClient, CloudBaseAuthError, TokenPair, TokenSession
-from cloudbase_auth_async.testing import Emulator, ManualClock
+from cloudbase_auth_async.testing import Emulator, Entry, Fault, ManualClock
 
 PASSWORD = "Passw0rd!"
 PHONE = "+86 13800000000"
 
-Handler = Callable[["Exchange"], Awaitable[None]]
 
-
-@attrs.define
-class Exchange:
-    """
-    One request that a raw server has read, and the connection it came on.
-
-    Attributes:
-        number: of the connection, from 1.
-    """
-
-    number: int
-    request: bytes
-    writer: asyncio.StreamWriter
-
-    async def send(self, data: bytes) -> None:
-        """Write some bytes now."""
-        self.writer.write(data)
-        await self.writer.drain()
-
-
-@attrs.define
+@attrs.frozen
 class RawServer:
     """
-    A server that answers with whatever bytes it is told to.
+    An emulator that answers every request with the bytes it is told to.
 
     Attributes:
-        answer: bytes for every request, or what writes them.
-        keep: whether a connection is kept for more requests.
-        requests: every request that was read whole.
-        connections: how many were taken.
+        emulator: on sockets.
+        fault: what every request meets.
     """
 
-    answer: bytes | Handler
-    keep: bool = False
-    requests: list[bytes] = attrs.field(factory=list[bytes])
-    connections: int = 0
-    _server: asyncio.Server | None = None
-    _tasks: set["asyncio.Task[None]"] = attrs.field(factory=set["asyncio.Task[None]"])
-
-    @property
-    def origin(self) -> str:
-        """Where it listens."""
-        assert self._server is not None
-        return f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+    emulator: Emulator
+    fault: Fault
 
     @property
     def base_url(self) -> str:
         """What a client takes."""
-        return self.origin + "/auth/v1"
+        return self.emulator.base_url
 
-    async def start(self) -> None:
-        """Listen."""
-        self._server = await asyncio.start_server(self._connected, "127.0.0.1", 0)
+    @property
+    def requests(self) -> list[Entry]:
+        """Every request that was read whole."""
+        return self.emulator.journal
 
-    async def stop(self) -> None:
-        """Close everything and wait for it."""
-        assert self._server is not None
-        self._server.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+    @property
+    def connections(self) -> int:
+        """How many were taken, with a request or without one."""
+        return self.emulator._server.connections_taken
 
-    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
-        self.connections += 1
-        try:
-            await self._talk(self.connections, reader, writer)
-        except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
-            pass  # the client has gone, or the test is over
-        finally:
-            writer.transport.abort() if writer.transport.get_write_buffer_size() else writer.close()
-
-    async def _talk(
-        self, number: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
-        while True:
-            head = await reader.readuntil(b"\r\n\r\n")
-            length = next(
-                (
-                    int(line.partition(b":")[2])
-                    for line in head.split(b"\r\n")
-                    if line.lower().startswith(b"content-length:")
-                ),
-                0,
-            )
-            self.requests.append(head + await reader.readexactly(length))
-            exchange = Exchange(number, self.requests[-1], writer)
-            if isinstance(self.answer, bytes):
-                await exchange.send(self.answer)
-            else:
-                await self.answer(exchange)
-            if not self.keep or writer.is_closing():
-                return
+    @property
+    def open(self) -> int:
+        """How many of them have not ended."""
+        return self.emulator._server.connections_open
 
 
 @attrs.frozen
@@ -251,13 +187,15 @@ async def auth(emulator: Emulator, closing: AsyncExitStack) -> AuthClient:
 
 @pytest.fixture
 def raw(closing: AsyncExitStack) -> Callable[..., Awaitable[RawServer]]:
-    """Return a maker of servers that answer with given bytes."""
+    """Return a maker of emulators that answer with given bytes."""
 
-    async def make(answer: bytes | Handler = b"", **options: Any) -> RawServer:
-        server = RawServer(answer, **options)
-        await server.start()
-        closing.push_async_callback(server.stop)
-        return server
+    async def make(steps: Any = b"", *, keep: bool = False, times: int | None = None) -> RawServer:
+        # HS256: no key to wait for.
+        emulator = await closing.enter_async_context(
+            Emulator(clock=ManualClock(), algorithm="HS256")
+        )
+        fault = emulator.faults.add("*", "raw", steps=steps, keep=keep, times=times)
+        return RawServer(emulator, fault)
 
     return make
 

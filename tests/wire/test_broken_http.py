@@ -2,9 +2,10 @@
 
 import asyncio
 import gzip
+import itertools
 import tracemalloc
 import zlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 import pytest
@@ -63,17 +64,13 @@ async def test_memory_is_bounded(
     kind: str, operation: Any, raw: Raw, connect: Connect, kit: Any
 ) -> None:
     """Of an answer that is too large no more is read or unpacked than the client allows."""
-    written = 0
 
-    async def pour(exchange: Any) -> None:
-        nonlocal written
+    def pour(_: Any) -> Iterator[str | bytes]:
         chunked = kind == "chunked"
         length = "Transfer-Encoding: chunked" if chunked else "Content-Length: 10000000000"
-        await exchange.send(f"HTTP/1.1 200 OK\r\n{length}\r\n\r\n".encode())
+        yield f"HTTP/1.1 200 OK\r\n{length}\r\n\r\n"
         piece = b"10000\r\n" + b"x" * 65_536 + b"\r\n" if chunked else b"x" * 65_536
-        while written < 30_000_000:
-            await exchange.send(piece)
-            written += len(piece)
+        yield from itertools.repeat(piece, 30_000_000 // len(piece) + 1)
 
     answer = kit.http(BOMB, headers="Content-Encoding: gzip\r\n") if kind == "bomb" else pour
     server = await raw(answer)
@@ -157,15 +154,9 @@ async def test_a_slow_drip_meets_the_timeout(
     """An answer that trickles ends when the time is up, wherever it has got to."""
     whole = kit.http(b'{"sub":"s","access_token":"a"}' + b" " * 10_000)
     start = {"before": 0, "head": 5, "body": len(whole) - 9000}[where]
-
-    async def drip(exchange: Any) -> None:
-        await exchange.send(whole[:start])
-        for place in range(start, len(whole)):
-            await asyncio.sleep(0.02)
-            if where != "before":
-                await exchange.send(whole[place : place + 1])
-
-    server = await raw(drip)
+    drops = (whole[place : place + 1] for place in range(start, len(whole)))
+    drips = [step for drop in drops for step in (0.02, drop if where != "before" else b"")]
+    server = await raw([whole[:start], *drips])
     began = asyncio.get_running_loop().time()
     client = await connect(server.base_url, timeout=0.3, clock=None)
     error = await kit.failure(kit.operations[name].run(client))
@@ -192,7 +183,7 @@ async def test_nobody_there(operation: Any, raw: Raw, connect: Connect, kit: Any
     """A refused connection is ConnectFailed, and says that nothing was sent."""
     server = await raw()
     client = await connect(server.base_url)
-    await server.stop()
+    await server.emulator.stop_listening()
     error = await kit.failure(operation.run(client))
     assert isinstance(error, errors.ConnectFailed)
     assert not error.may_have_reached_server

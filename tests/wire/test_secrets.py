@@ -6,13 +6,15 @@ import json
 import logging
 import pickle
 import traceback
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
 from cloudbase_auth_async import AuthClient, CloudBaseAuthError, ConfigurationError, TokenPair
 from cloudbase_auth_async._sealed import sealed
+from cloudbase_auth_async.testing import Request
 
 Raw = Callable[..., Awaitable[Any]]
 
@@ -78,13 +80,15 @@ CALLS: Mapping[str, Callable[[AuthClient], Awaitable[Any]]] = {
 }
 
 
-async def echo(exchange: Any, status: str, note: str) -> None:
+def echo(request: Request, status: str, note: str) -> Iterator[bytes]:
     """Answer with everything that was asked, in an error's text."""
-    text = exchange.request.decode().replace("\r\n", " ")
-    text = f"{ENCODED} {text.partition('{')[2]} {text}"[:480]
+    sent, query = request.body.decode(), urlencode(request.pairs)
+    headers = " ".join(f"{name}: {value}" for name, value in request.headers)
+    text = f"{request.method} {request.path}?{query} HTTP/1.1 {headers}  {sent}"
+    text = f"{ENCODED} {sent.partition('{')[2]} {text}"[:480]
     body = json.dumps({"error": note, "error_description": text}).encode()
     head = f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\n\r\n"
-    await exchange.send(head.encode() + body)
+    yield head.encode() + body
 
 
 def outcome(kind: str, kit: Any) -> Any:
@@ -93,9 +97,9 @@ def outcome(kind: str, kit: Any) -> Any:
     wrong = json.dumps({name: [CANARY] for name in ANSWER}).encode()
     answers: Mapping[str, Any] = {
         "success": kit.http(body),
-        "refused": lambda exchange: echo(exchange, "400 Bad Request", "invalid_grant"),
-        "nameless": lambda exchange: echo(exchange, "500 Oops", ""),
-        "unauthenticated": lambda exchange: echo(exchange, "401 No", "unauthenticated"),
+        "refused": lambda request: echo(request, "400 Bad Request", "invalid_grant"),
+        "nameless": lambda request: echo(request, "500 Oops", ""),
+        "unauthenticated": lambda request: echo(request, "401 No", "unauthenticated"),
         "dropped": b"",
         "no http": f"{CANARY} {PASSWORD}\r\n\r\n".encode(),
         "short": kit.http(body, length=5000),
@@ -205,10 +209,8 @@ async def test_a_password_echoed_as_json_is_taken_out(raw: Raw, connect: Any, ki
     """A password with a quote in it does not come back out as it stood in the body."""
     password = 'c4nary"quoted\\é'
 
-    async def answer(exchange: Any) -> None:
-        await echo(exchange, "400 Bad Request", "boom")
-
-    client = await connect((await raw(answer)).base_url, client_secret=SECRET)
+    server = await raw(lambda request: echo(request, "400 Bad Request", "boom"))
+    client = await connect(server.base_url, client_secret=SECRET)
     error = await kit.failure(client.sign_in.password("alice", password))
     assert leaks(error) == []
 
