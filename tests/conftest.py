@@ -1,7 +1,17 @@
-"""What holds for every test: how Hypothesis searches."""
+"""What holds for every test: how Hypothesis searches, and what runs in processes of its own."""
 
+import json
 import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Final
 
+import pytest
 from hypothesis import settings
 
 # A busy machine is no failure. In CI the search is the same each time: a commit is judged by
@@ -9,3 +19,78 @@ from hypothesis import settings
 settings.register_profile("here", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "here")
+
+PINNED: Final = Path(__file__).parent / "js"
+SECONDS: Final = 120
+
+Facts = Mapping[str, str]
+
+
+@pytest.fixture(scope="session")
+def serve() -> Callable[..., AbstractContextManager[Facts]]:
+    """Return what runs the emulator's command line for a block; it gets the ready line's facts."""
+    return _serving
+
+
+@contextmanager
+def _serving(*options: str) -> Iterator[Facts]:
+    command = [sys.executable, "-m", "cloudbase_auth_async.testing", "--json", *options]
+    process = subprocess.Popen(  # noqa: S603 -- our own command
+        command, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert process.stdout is not None
+        ready = process.stdout.readline()
+        assert ready, "the emulator's command line does not start; its stderr says why"
+        facts: Facts = json.loads(ready)
+        yield facts
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=SECONDS)
+
+
+@pytest.fixture(scope="session")
+def output() -> Callable[..., str]:
+    """Return what runs a program to its end and returns what it prints."""
+    return _output
+
+
+@pytest.fixture(scope="session")
+def javascript(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., str]:
+    """
+    Return what runs a script in Node with the official client at hand.
+
+    What `package-lock.json` pins is installed once, and no script of any package is run.
+    """
+    node, npm = shutil.which("node"), shutil.which("npm")
+    if node is None or npm is None:
+        pytest.skip("the JavaScript client needs node and npm")
+    folder = tmp_path_factory.mktemp("npm")
+    for name in ("package.json", "package-lock.json"):
+        shutil.copy(PINNED / name, folder)
+    quiet = ("--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline")
+    _output(npm, "ci", *quiet, cwd=folder)
+
+    def run(script: Path, **told: object) -> str:
+        return _output(node, str(script), json.dumps({**told, "modules": str(folder)}))
+
+    return run
+
+
+def _output(
+    program: str,
+    *arguments: str,
+    cwd: Path | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> str:
+    done = subprocess.run(  # noqa: S603 -- a program and arguments of ours
+        [program, *arguments],
+        cwd=cwd,
+        env=environ,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=SECONDS,
+    )
+    assert done.returncode == 0, f"{program} {arguments[0]}:\n{done.stdout}{done.stderr}"
+    return done.stdout

@@ -32,7 +32,7 @@ class Call:
     client_id: str = ""
     # The session a user guard has let in.
     admitted: Session | None = attrs.field(default=None, repr=False)
-    # Whether a captcha_token came with it; it is used up by now.
+    # Whether a captcha_token came with it, and was accepted.
     captcha: bool = False
 
     @property

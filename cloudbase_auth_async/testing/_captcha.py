@@ -2,7 +2,7 @@
 Captchas: who has to solve one, the picture, and what the right answer is worth.
 
 A captcha_token is looked at before the handler, so it is used up by the call that brings it,
-whatever comes of that call.
+whatever comes of that call; unless the emulator is told that tokens work until they expire.
 """
 
 import secrets
@@ -71,7 +71,7 @@ def verify(call: Call) -> Response:
 
 
 def checked(call: Call, route: str) -> Call:
-    """Return the call with its captcha_token used up, or refuse it for want of one."""
+    """Return the call with its captcha_token accepted, or refuse it for want of one."""
     header = call.request.header("x-captcha-token")
     given = {text for text in (header, call.request.query.get("captcha_token")) if text}
     if given:
@@ -118,8 +118,9 @@ def _spend(call: Call, given: set[str]) -> None:
     ours = all(call.client_id in ("", each.client_id) for each in known)
     if len(known) != len(given) or not ours:
         raise Refused("captcha_invalid", "the captcha_token is unknown, used or expired")
-    for text in given:
-        del passes[text]
+    if call.state.settings.captcha_tokens == "once":
+        for text in given:
+            del passes[text]
 
 
 def _required() -> Refused:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import get_args
 
 from cloudbase_auth_async.testing._emulator import Emulator
-from cloudbase_auth_async.testing._values import Dialect
+from cloudbase_auth_async.testing._values import CaptchaTokens, Dialect
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -30,6 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             client_id=options.client_id,
             client_secret=options.client_secret,
             dialect=options.dialect,
+            captcha_tokens=options.captcha_tokens,
             host=options.host,
             port=options.port,
             on_code=None if options.json else _show_code,
@@ -87,8 +88,18 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--host", default="127.0.0.1", help="a loopback address")
     parser.add_argument("--port", type=int, default=0, help="0, the default, takes a free one")
-    parser.add_argument("--json", action="store_true", help="one line of JSON when ready")
+    parser.add_argument(
+        "--json",
+        action="store_true",
+        help="one line of JSON when ready, and nothing else: codes are not shown either",
+    )
     parser.add_argument("--dialect", choices=get_args(Dialect), default="both")
+    parser.add_argument(
+        "--captcha-tokens",
+        choices=get_args(CaptchaTokens),
+        default="once",
+        help="how long one works; the official JavaScript client keeps it until it expires",
+    )
     parser.add_argument("--env", default="demo-env", help="the environment id")
     parser.add_argument("--client-id", help="the environment id unless given")
     parser.add_argument("--client-secret", default="demo-secret")

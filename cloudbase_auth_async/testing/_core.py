@@ -12,8 +12,10 @@ Question                              Choice, and why
 Reuse of a spent refresh token        the whole session dies, access tokens too: a client that
                                       resends blindly must lose (`reuse="refuse"`: only that)
 Refresh token of another client       refused: it belongs to the client it was issued to
-Number of `invalid_grant`, wrong      none: no source prints one, so a client may not lean on
-old password, blocked user            `error_code`; `error` and status have to do
+Number: `/token`'s `invalid_grant`,   none: no source prints one, so a client may not lean on
+wrong old password, blocked user      `error_code`; `error` and status have to do
+Tokens of a blocked user              401/16 on user calls and `invalid_grant` at a refresh;
+                                      introspection still shows them
 Lifetime of a rotated refresh token   counted anew: the other choice no client could survive
 Old access token after a refresh      lives until its own `exp`, as measured on the service
 Wrong password, unknown user          two errors, 400/4043 and 404/5: a client must know both
@@ -37,10 +39,15 @@ Sign-out with a revoked token         401/16: only age is forgiven
 User's bearer on client calls         401/16 on all of them, as the gateway does
 Device id of 72 or more characters    400/3 on every path, not only where it was seen
 Unknown field in a body               ignored, but for `target` above
+`null` or "" in a body, or no body    as good as absent
+Unknown path, method; huge body       404/5, 405/12 with `Allow`; 413/3 over 1 MiB
 Weak new password                     refused where only the documented contract is spoken
 Accounts in the provider list         the bound ones, `bind: true`
 Captcha after wrong passwords         from the sixth sign-in on, whichever of the user's names it
-                                      comes with, before the password is looked at
+                                      comes with, before the password is looked at; never
+                                      where only the primary contract is spoken
+`captcha_token` that comes again      refused, although the JavaScript client keeps it until it
+                                      expires (`captcha_tokens="until_expiry"`: taken until then)
 `captcha_token` nobody asked for      checked and used up all the same, also by a refused call
 Answer to a captcha's picture         one, right or wrong: who errs needs a new picture
 Status of 4001, 4002, 4019            400
@@ -52,13 +59,21 @@ Unknown `provider_id`                 has a sign-in page like any other
 Used or foreign `provider_code`       400/4019; the attempt uses it up; 600 s otherwise
 `provider_token` used up by           any sign-in, bind or change that succeeds, and its own PATCH
 Third party's number and address      never the user's logins: nobody has verified them
-Account that is somebody's already    400/9, but `/trans` takes it away from them
+Third party's account of another      400/9 at bind, sign-up and `/user/trans/by/provider`;
+user                                  `/user/provider/{id}/trans` takes it away from them
+Second account of one third party     takes the place of the first
+Unbinding the last way to sign in     allowed
 `/user/trans/by/provider`             the same user, with new tokens; the old session is over
 User name, third-party sign-up        5 to 24 characters, the narrower of two rules on one page
 User name nobody can have, sign-in    400/3, and not 404/5
-Sessions after `/reset`               all over; a captcha that was due stays due
+Sessions after a new password         all over after `/reset`, else all but the caller's, access
+                                      tokens too; a captcha that was due stays due
+Anonymous session after a sign-up     lives on, for the same `sub`
 `CUR_USER` for another's address      400/9
 Bearer on `/verification`             any live one: the JavaScript client sends it when it can
+Wrong verification code               400/3, and the right one still works
+Password for `sudo_token`, with a     taken: only a comment of the JavaScript client says that
+phone number bound                    it is not
 Too many codes                        429/8 with `Retry-After`, nothing of it in the body
 `email_redirect_to`                   a code is sent all the same
 Lifetime of an authorization code     60 s; any try uses it up, and a second one ends the

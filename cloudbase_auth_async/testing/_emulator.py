@@ -26,6 +26,7 @@ from cloudbase_auth_async.testing._server import Server
 from cloudbase_auth_async.testing._state import State, User
 from cloudbase_auth_async.testing._values import (
     Algorithm,
+    CaptchaTokens,
     Dialect,
     IntrospectWithBasic,
     Request,
@@ -39,6 +40,7 @@ _CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
     "reuse": get_args(Reuse),
     "introspect_with_basic": get_args(IntrospectWithBasic),
     "algorithm": get_args(Algorithm),
+    "captcha_tokens": get_args(CaptchaTokens),
 }
 
 # What a client takes unless told otherwise.
@@ -73,6 +75,8 @@ class Emulator(Arrangements):
         opaque_access_tokens: hand out access tokens that are no JWTs.
         code_interval_seconds: how long after a code no other one is sent to the same
             destination; no limit unless given.
+        captcha_tokens: whether a captcha_token works once, or until it expires, as the official
+            JavaScript client expects.
         secret_id: of the Tencent Cloud key that servers sign in with.
         secret_key: what goes with it.
         grace_seconds: how long a spent refresh token gets the same new pair again.
@@ -100,6 +104,7 @@ class Emulator(Arrangements):
         introspect_with_basic: IntrospectWithBasic = "empty",
         opaque_access_tokens: bool = False,
         code_interval_seconds: float | None = None,
+        captcha_tokens: CaptchaTokens = "once",
         secret_id: str = "AKIDdemo",  # noqa: S107 -- see above
         secret_key: str = "demo-key",  # noqa: S107 -- see above
         grace_seconds: float = 0.0,
@@ -109,7 +114,6 @@ class Emulator(Arrangements):
         port: int = 0,
         on_code: Callable[[str, str], None] | None = None,
     ) -> None:
-        _check_loopback(host)
         self._settings = Settings(
             env=env,
             client_id=client_id or env,
@@ -123,18 +127,18 @@ class Emulator(Arrangements):
             introspect_with_basic=introspect_with_basic,
             opaque_access_tokens=opaque_access_tokens,
             code_interval_seconds=code_interval_seconds,
+            captcha_tokens=captcha_tokens,
             secret_id=secret_id,
             secret_key=secret_key,
             grace_seconds=grace_seconds,
         )
-        _check_choices(self._settings)
         self._on_code = on_code
-        state = State(settings=self._settings)
+        state = State(settings=_checked(self._settings))
         self._control = Control(state=state, clock=clock or EmulatorClock())
         self._desk = Desk(
             self._control, date_skew_seconds=date_skew_seconds, after_each=self._show_codes
         )
-        self._server = Server(self._control, self._desk, host=host, port=port)
+        self._server = Server(self._control, self._desk, host=_loopback(host), port=port)
 
     def __repr__(self) -> str:
         return f"Emulator(env={self.env!r}, dialect={self._settings.dialect!r})"
@@ -261,7 +265,12 @@ class Emulator(Arrangements):
         record.status = "denied"
 
     def roll_key(self) -> None:
-        """Sign with a new key from now on; the one before stays published."""
+        """
+        Sign with a new key from now on; the one before stays published.
+
+        The next answer makes that key, once a process: with RS256 this blocks the loop for some
+        hundredths of a second.
+        """
         self._control.state.key_generation += 1
 
     def reset(self) -> None:
@@ -351,12 +360,14 @@ def _has_refresh(dialect: Dialect, *, told: bool | None) -> bool:
     return dialect != "documented" if told is None else told
 
 
-def _check_choices(settings: Settings) -> None:
+def _checked(settings: Settings) -> Settings:
     for name, choices in _CHOICES.items():
         if getattr(settings, name) not in choices:
             raise ValueError(f"{name} must be one of {', '.join(choices)}")
+    return settings
 
 
-def _check_loopback(host: str) -> None:
+def _loopback(host: str) -> str:
     if not is_loopback(host):
         raise ValueError("the emulator listens on loopback only")
+    return host

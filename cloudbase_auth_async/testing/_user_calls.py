@@ -76,12 +76,16 @@ def sudo(call: Call) -> Response:
     return answer({"sudo_token": sudo_token, "expires_in": SUDO_SECONDS})
 
 
-def sudo_tokens(call: Call, fields: _fields.Fields) -> set[str]:
-    """Return the sudo tokens that came, every one of them checked."""
+def sudo_tokens(call: Call, fields: _fields.Fields, *, in_body: bool = False) -> set[str]:
+    """
+    Return the sudo tokens that came, every one of them checked.
+
+    With `in_body` one in the body is enough, even where only the documented contract is spoken.
+    """
     drop_expired(call.state.sudo, call.now)
-    in_query, in_body = call.request.query.get("sudo_token"), fields.optional("sudo_token")
-    given = {token for token in (in_query, in_body) if token}
-    missing = call.only("documented") and not in_query
+    asked, told = call.request.query.get("sudo_token"), fields.optional("sudo_token")
+    given = {token for token in (asked, told) if token}
+    missing = call.only("documented") and not (asked or in_body)
     sub = call.session.user.sub
     known = (call.state.sudo.get(token) for token in given)
     if missing or any(each is None or each.sub != sub for each in known):

@@ -15,6 +15,7 @@ Dialect = Literal["primary", "documented", "both"]
 Algorithm = Literal["RS256", "HS256"]
 Reuse = Literal["refuse", "revoke_family"]
 IntrospectWithBasic = Literal["empty", "refuse"]
+CaptchaTokens = Literal["once", "until_expiry"]
 
 # HTTP status and service number by error name. No number where no source prints one: a
 # client that leans on `error_code` has to live without it.
@@ -100,6 +101,7 @@ class Settings:
     secret_key: str = attrs.field(default="demo-key", repr=False)
     grace_seconds: float = 0.0
     code_interval_seconds: float | None = None
+    captcha_tokens: CaptchaTokens = "once"
 
 
 class Refused(Exception):

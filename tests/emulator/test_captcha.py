@@ -189,7 +189,7 @@ def test_any_route_can_demand_one(call: Any) -> None:
 
 def test_demands_are_checked(call: Any) -> None:
     """A route must exist, and a count is not negative."""
-    with pytest.raises(ValueError, match="no route"):
+    with pytest.raises(ValueError, match="there is no"):
         call.emulator.require_captcha("POST /nowhere")
     with pytest.raises(ValueError, match="negative"):
         call.emulator.require_captcha("POST /token", after=-1)
@@ -204,6 +204,32 @@ def test_unasked_captcha_is_used_up(call: Any) -> None:
     dead = call("GET /user/me", auth=tokens["access_token"], query=query)
     assert dead.error == INVALID
     assert call(*SEND, query={"captcha_token": ""}).status == 200
+
+
+def test_captcha_until_expiry(make: Any) -> None:
+    """Told so, a captcha_token works again and again, for its own client, until it expires."""
+    call = make(captcha_tokens="until_expiry", client_id="app")
+    call.emulator.require_captcha("POST /verification")
+    ours = {"auth": None, "query": {"client_id": "app"}}
+    query = {"captcha_token": solved(call, **ours), "client_id": "app"}
+    call.emulator.clock.advance(599)
+    assert [call(*SEND, auth=None, query=query).status for _ in range(3)] == [200, 200, 200]
+    other = call(*SEND, auth=None, query=query | {"client_id": "demo-env"})
+    assert other.error == INVALID
+    assert call(*SEND, auth=None, query={"client_id": "app"}).error == REQUIRED
+    call.emulator.clock.advance(1)
+    assert call(*SEND, auth=None, query=query).error == INVALID
+
+
+def test_kept_captcha_after_wrong_passwords(make: Any) -> None:
+    """Told so, one captcha_token sees a user through every later round of wrong guesses."""
+    call = make(captcha_tokens="until_expiry")
+    query = {"captcha_token": solved(call)}
+    for _ in range(2):
+        for _ in range(5):
+            call("POST /signin", WRONG)
+        assert call("POST /signin", RIGHT).error == REQUIRED
+        assert call("POST /signin", RIGHT, query=query).status == 200
 
 
 async def test_one_captcha_lets_one_of_many_in(emulator: Emulator, http: Any) -> None:

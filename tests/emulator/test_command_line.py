@@ -96,6 +96,14 @@ def test_main_in_process(options: list[str], capsys: pytest.CaptureFixture[str])
     assert "demo-secret" in capsys.readouterr().out
 
 
+def test_help_tells_who_shows_codes(capsys: pytest.CaptureFixture[str]) -> None:
+    """Who asks for JSON is told that it takes the place of the codes, too."""
+    with pytest.raises(SystemExit) as ended:
+        _cli.main(["--help"])
+    assert ended.value.code == 0
+    assert "codes are not shown either" in " ".join(capsys.readouterr().out.split())
+
+
 def test_codes_have_a_line(capsys: pytest.CaptureFixture[str]) -> None:
     """A code for people is one line."""
     _cli._show_code(PHONE, "123456")
@@ -163,6 +171,24 @@ def test_commands_of_the_primary_contract() -> None:
         assert curl("DELETE /user/me", bearer=again["access_token"]) == {}
         assert curl("POST /signin", login)["error"] == "not_found"
         assert _stop(process) == (0, "", "")
+
+
+@needs_curl
+@pytest.mark.parametrize(
+    ("options", "second"),
+    [([], "captcha_invalid"), (["--captcha-tokens", "until_expiry"], None)],
+)
+def test_captcha_tokens(options: list[str], second: str | None) -> None:
+    """A captcha_token works once, or again and again where the command line says so."""
+    with _running("--json", *options) as process:
+        curl = _Curl(_ready(process))
+        picture = curl("POST /captcha/data", "{}")
+        (key,) = curl("GET /../../__emulator__/captchas")["captchas"].values()
+        read = json.dumps({"token": picture["token"], "key": key})
+        token = curl("POST /captcha/data/verify", read)["captcha_token"]
+        route, body = f"POST /verification?captcha_token={token}", json.dumps({"email": "a@b.c"})
+        errors = [curl(route, body).get("error") for _ in range(2)]
+    assert errors == [None, second]
 
 
 @needs_curl

@@ -167,6 +167,17 @@ def test_documented_demands_sudo(make: Any) -> None:
         assert call(route, proven, auth=auth, query={"sudo_token": sudo}).status == 200
 
 
+def test_documented_takes_sudo_for_a_contact_in_the_body(make: Any) -> None:
+    """Contacts are the JavaScript client's own call: its sudo_token is in the body everywhere."""
+    call = make(dialect="documented")
+    auth = call.sign_in()["access_token"]
+    sudo = call("POST /user/sudo", {"password": PASSWORD}, auth=auth).json["sudo_token"]
+    place = {"email": "alice@example.com"}
+    body = place | {"verification_token": call.verified(**place)}
+    assert call("PATCH /user/contact", body, auth=auth, query={"sudo_token": sudo}).status == 400
+    assert call("PATCH /user/contact", body | {"sudo_token": sudo}, auth=auth).status == 200
+
+
 def test_documented_demands_strong_passwords(make: Any) -> None:
     """A weak password is refused where the pages say so, and the sudo_token stays good."""
     call = make(dialect="documented")

@@ -237,6 +237,7 @@ def test_nothing_shows_a_secret(call: Any) -> None:
         {"reuse": "ignore"},
         {"algorithm": "none"},
         {"introspect_with_basic": "maybe"},
+        {"captcha_tokens": "for ever"},
         {"host": "0.0.0.0"},  # noqa: S104 -- refused
         {"host": "example.com"},
     ],

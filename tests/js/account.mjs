@@ -6,7 +6,7 @@ const NEW = 'N3wPassw0rd!'
 async function opens(t, user) {
   const tried = {}
   for (const [name, password] of [['old', user.password], ['new', NEW]]) {
-    const signed = t.client().signIn({ username: user.username, password })
+    const signed = t.signIn(t.client(), { username: user.username, password })
     tried[name] = await signed.then(() => true, () => false)
   }
   return tried
