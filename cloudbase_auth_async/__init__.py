@@ -4,20 +4,45 @@ The asyncio client for Tencent CloudBase Auth v2.
 Start with `AuthClient`; sign in; make a `TokenSession` of the tokens; call `session.user.me()`.
 """
 
-from cloudbase_auth_async import errors, models
-from cloudbase_auth_async._tokens import TokenPair
+from typing import TYPE_CHECKING
+
+from cloudbase_auth_async._lazy import attached
 from cloudbase_auth_async._version import __version__
-from cloudbase_auth_async.client import AuthClient
-from cloudbase_auth_async.errors import (
-    ApiError,
-    CloudBaseAuthError,
-    ConfigurationError,
-    DecodeError,
-    SessionError,
-    TransportError,
-)
-from cloudbase_auth_async.models import Introspection, UserProfile
-from cloudbase_auth_async.session import TokenSession
+
+if TYPE_CHECKING:
+    from cloudbase_auth_async import errors, models
+    from cloudbase_auth_async._tokens import TokenPair
+    from cloudbase_auth_async.client import AuthClient
+    from cloudbase_auth_async.errors import (
+        ApiError,
+        CloudBaseAuthError,
+        ConfigurationError,
+        DecodeError,
+        SessionError,
+        TransportError,
+    )
+    from cloudbase_auth_async.models import Introspection, UserProfile
+    from cloudbase_auth_async.session import TokenSession
+else:
+    # Hidden from type checkers: they know every name from above, and report any other.
+    __getattr__, __dir__ = attached(
+        __name__,
+        {
+            "ApiError": "errors",
+            "AuthClient": "client",
+            "CloudBaseAuthError": "errors",
+            "ConfigurationError": "errors",
+            "DecodeError": "errors",
+            "Introspection": "models",
+            "SessionError": "errors",
+            "TokenPair": "_tokens",
+            "TokenSession": "session",
+            "TransportError": "errors",
+            "UserProfile": "models",
+            "errors": "",
+            "models": "",
+        },
+    )
 
 __all__ = [
     "ApiError",

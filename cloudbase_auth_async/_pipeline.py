@@ -77,8 +77,8 @@ class BaseCaller:
     ) -> None:
         self.settings = settings
         self.clock = clock
-        self.server_time = ServerTime(clock)
-        self.jitter = random.Random()  # noqa: S311 - spreads retries, guards nothing
+        self.server_time: ServerTime = ServerTime(clock)
+        self.jitter: random.Random = random.Random()  # noqa: S311 - spreads retries, guards nothing
         self._transport = transport
         self._user_agent = user_agent
         self._budget = _retry.Budget()

@@ -38,7 +38,7 @@ class AuthClient:
         env: the environment id.
         client_id: the environment id if left out.
         client_secret: with it, client calls carry Basic credentials; without it, the client id.
-        region: where the environment lives; chooses the host.
+        region: where the environment lives, such as `ap-guangzhou`; chooses the host.
         base_url: the full `https://…/auth/v1`, instead of the host that `region` chooses.
         device_id: at most 71 characters; random for each client if left out. An anonymous user
             is found again by it, so keep it if you sign in anonymously.
@@ -106,10 +106,10 @@ class AuthClient:
         )
         self._background = Background()
         self._exchange = Exchange(self._caller, self._background)
-        self.sign_in = SignIn(self._caller)
-        self.sign_up = SignUp(self._caller)
-        self.verification = Verification(self._caller)
-        self.token = Token(self._caller)
+        self.sign_in: SignIn = SignIn(self._caller)
+        self.sign_up: SignUp = SignUp(self._caller)
+        self.verification: Verification = Verification(self._caller)
+        self.token: Token = Token(self._caller)
 
     @classmethod
     @sealed_function
@@ -125,9 +125,14 @@ class AuthClient:
             options: any other argument of the client; they win over the environment.
 
         Raises:
-            ConfigurationError: `CLOUDBASE_ENV` is not set, or a value is wrong.
+            ConfigurationError: `CLOUDBASE_ENV` is not set, or a value is wrong. Its text
+                names the variable, or the argument if the value was among the options.
         """
-        return cls(**config.from_environ(environ, options))
+        arguments = config.from_environ(environ, options)
+        try:
+            return cls(**arguments)
+        except ConfigurationError as error:
+            raise config.named_as_read(error, options) from None
 
     def __repr__(self) -> str:
         # A debugger may ask while __init__ is still checking its arguments.

@@ -36,6 +36,8 @@ CHINA_REGIONS = frozenset(
 
 _LABEL = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?", re.ASCII)
 _HOST_LABEL = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?", re.ASCII)
+# A name such as `guangzhou` or `ap_guangzhou` would silently mean the international host.
+_REGION = re.compile(r"(?=.{1,63}\Z)[a-z]{2,}-[a-z]+(?:-[0-9a-z]+)*", re.ASCII)
 _PHONE = re.compile(r"\+[0-9]{1,3} [0-9]{4,20}", re.ASCII)
 _EMAIL = re.compile(r"[^@\s\x00-\x1f\x7f]+@[^@\s\x00-\x1f\x7f]+")
 _PRINTABLE = re.compile(r"[\x21-\x7e]+")
@@ -116,6 +118,12 @@ def _device_id(value: object) -> str:
 def _label(argument: str, value: object) -> str:
     if not _LABEL.fullmatch(text(argument, value)):
         raise ConfigurationError(argument, "must be letters, digits and hyphens")
+    return str(value)
+
+
+def _region(value: object) -> str:
+    if not _REGION.fullmatch(text("region", value)):
+        raise ConfigurationError("region", "must be a region's id, such as 'ap-guangzhou'")
     return str(value)
 
 
@@ -221,7 +229,7 @@ class Settings:
         Raises:
             ConfigurationError: names the first argument that is wrong.
         """
-        env_id, place = _label("env", env), _label("region", region)
+        env_id, place = _label("env", env), _region(region)
         if dialect not in get_args(DialectName):
             raise ConfigurationError("dialect", "must be 'auto', 'primary' or 'documented'")
         if type(max_answer_bytes) is not int or max_answer_bytes < 1:
@@ -281,3 +289,12 @@ def from_environ(environ: Mapping[str, str] | None, options: Mapping[str, Any]) 
     if "env" not in found:
         raise ConfigurationError("CLOUDBASE_ENV", "is not set")
     return found
+
+
+def named_as_read(error: ConfigurationError, options: Mapping[str, Any]) -> ConfigurationError:
+    """Return an error whose text names the variable an argument was read from, if it was."""
+    variable = _ENVIRON.get(error.argument)
+    if variable is None or error.argument in options:
+        return error
+    problem = str(error).removeprefix(f"{error.argument}: ")
+    return ConfigurationError(error.argument, problem, variable=variable)

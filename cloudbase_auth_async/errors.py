@@ -63,13 +63,14 @@ class ConfigurationError(CloudBaseAuthError, ValueError):
     An argument is wrong. Nothing was sent.
 
     Attributes:
-        argument: the argument's name; its value is never kept.
+        argument: the argument's name; its value is never kept. Where it was read from an
+            environment variable, the text names that one instead.
     """
 
     argument: str
 
-    def __init__(self, argument: str, problem: str) -> None:
-        super().__init__(f"{argument}: {problem}")
+    def __init__(self, argument: str, problem: str, *, variable: str | None = None) -> None:
+        super().__init__(f"{variable or argument}: {problem}")
         self.argument = argument
 
 

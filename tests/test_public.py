@@ -3,7 +3,11 @@
 import ast
 import importlib
 import inspect
+import os
+import pickle
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -31,6 +35,56 @@ def test_public_names_are_sorted_and_there(module: ModuleType) -> None:
     """`__all__` is sorted, and every name in it exists."""
     assert list(module.__all__) == sorted(module.__all__)
     assert all(hasattr(module, name) for name in module.__all__)
+    assert set(module.__all__) <= set(dir(module))
+
+
+@pytest.mark.parametrize("module", [cloudbase_auth_async, testing])
+def test_type_checkers_are_told_the_same(module: ModuleType) -> None:
+    """What a type checker reads of a package's names is what is loaded at run time."""
+    tree = ast.parse(Path(str(module.__file__)).read_text())
+    (choice,) = (node for node in tree.body if isinstance(node, ast.If))
+    told = {
+        alias.name: (imported.module or "").removeprefix(module.__name__).removeprefix(".")
+        for imported in choice.body
+        if isinstance(imported, ast.ImportFrom)
+        for alias in imported.names
+    }
+    (loaded,) = (node for node in ast.walk(choice) if isinstance(node, ast.Dict))
+    assert ast.literal_eval(loaded) == told
+    assert set(told) == set(module.__all__) - {"__version__"}
+
+
+FRESH = {
+    "attributes": "import cloudbase_auth_async as c; c.errors.ApiError; c.models.UserProfile",
+    "star": "from cloudbase_auth_async import *; assert issubclass(ApiError, CloudBaseAuthError)",
+    "dir": "import cloudbase_auth_async as c; assert set(c.__all__) < set(dir(c))",
+    "help": "import pydoc, cloudbase_auth_async as c; assert 'class AuthClient' in pydoc.plain("
+    "pydoc.render_doc(c))",
+    "pickle": "import pickle; "
+    f"error = pickle.loads({pickle.dumps(errors.ConfigurationError('env', 'is odd'))!r}); "
+    "assert error.argument == 'env'",
+    "threads": "import concurrent.futures as f, cloudbase_auth_async as c; assert len(set(f."
+    "ThreadPoolExecutor().map(lambda n: getattr(c, 'AuthClient'), range(32)))) == 1",
+}
+
+
+@pytest.mark.parametrize("use", FRESH)
+def test_first_use_of_a_name(use: str) -> None:
+    """Names that are loaded when asked for are there, however they are asked for first."""
+    run = _fresh(FRESH[use])
+    assert (run.returncode, run.stderr) == (0, "")
+
+
+def _fresh(code: str) -> subprocess.CompletedProcess[str]:
+    path = os.pathsep.join([str(PACKAGE.parent), os.environ.get("PYTHONPATH", "")])
+    return subprocess.run(  # noqa: S603 -- our own interpreter
+        [sys.executable, "-W", "error", "-c", code],
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
 
 
 def test_typed() -> None:

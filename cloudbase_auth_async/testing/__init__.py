@@ -12,8 +12,9 @@ async with emulator, emulator.client() as auth:      # a port on loopback
 Under pytest the plugin's fixtures do the rest: see `cloudbase_auth_async.testing.plugin`.
 """
 
-import importlib
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING
+
+from cloudbase_auth_async._lazy import attached
 
 if TYPE_CHECKING:
     from cloudbase_auth_async.testing._clock import EmulatorClock, ManualClock
@@ -21,11 +22,29 @@ if TYPE_CHECKING:
     from cloudbase_auth_async.testing._faults import Fault, FaultScript
     from cloudbase_auth_async.testing._journal import Entry
     from cloudbase_auth_async.testing._state import User
+    from cloudbase_auth_async.testing._threaded import EmulatorThread
     from cloudbase_auth_async.testing._values import Request, Response
+else:
+    __getattr__, __dir__ = attached(
+        __name__,
+        {
+            "Emulator": "_emulator",
+            "EmulatorClock": "_clock",
+            "EmulatorThread": "_threaded",
+            "Entry": "_journal",
+            "Fault": "_faults",
+            "FaultScript": "_faults",
+            "ManualClock": "_clock",
+            "Request": "_values",
+            "Response": "_values",
+            "User": "_state",
+        },
+    )
 
 __all__ = [
     "Emulator",
     "EmulatorClock",
+    "EmulatorThread",
     "Entry",
     "Fault",
     "FaultScript",
@@ -34,26 +53,3 @@ __all__ = [
     "Response",
     "User",
 ]
-
-# Where each name lives. Loaded when it is first asked for: pytest imports this package in every
-# run, for the plugin's sake, and most runs need no web server.
-_HOMES: Final = {
-    "Emulator": "_emulator",
-    "EmulatorClock": "_clock",
-    "Entry": "_journal",
-    "Fault": "_faults",
-    "FaultScript": "_faults",
-    "ManualClock": "_clock",
-    "Request": "_values",
-    "Response": "_values",
-    "User": "_state",
-}
-
-
-def __getattr__(name: str) -> Any:
-    home = _HOMES.get(name)
-    if home is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    found = getattr(importlib.import_module(f"{__name__}.{home}"), name)
-    globals()[name] = found
-    return found

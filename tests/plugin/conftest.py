@@ -7,6 +7,7 @@ Where it is, pytest has loaded the plugin already, and these are the same fixtur
 from cloudbase_auth_async.testing.plugin import (
     cloudbase_auth,
     cloudbase_emulator,
+    cloudbase_server,
     cloudbase_session,
     cloudbase_user,
     pytest_configure,
@@ -15,6 +16,7 @@ from cloudbase_auth_async.testing.plugin import (
 __all__ = [
     "cloudbase_auth",
     "cloudbase_emulator",
+    "cloudbase_server",
     "cloudbase_session",
     "cloudbase_user",
     "pytest_configure",
