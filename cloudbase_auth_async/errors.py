@@ -12,12 +12,15 @@ Everything this library raises: one tree, plain values, no secrets.
     ├── DecodeError                              an answer arrived that says nothing known
     ├── ApiError                                 the service refused; one subclass a family
     │   └── InvalidCredentials, RateLimited, Unauthenticated, …
-    └── SessionError                             the session, not one call, is the trouble
-        ├── NotSignedIn                          signed out here
-        ├── SessionEnded                         the service refused the refresh token for good
-        ├── RefreshOutcomeUnknown                a refresh may or may not have happened
-        ├── ReauthenticationRequired             no refresh token, and the access token is dead
-        └── SubjectChanged                       a refresh answered with somebody else's tokens
+    ├── SessionError                             the session, not one call, is the trouble
+    │   ├── NotSignedIn                          signed out here
+    │   ├── SessionEnded                         the service refused the refresh token for good
+    │   ├── RefreshOutcomeUnknown                a refresh may or may not have happened
+    │   ├── ReauthenticationRequired             no refresh token, and the access token is dead
+    │   └── SubjectChanged                       a refresh answered with somebody else's tokens
+    └── StoreError                               the place where sessions are kept failed
+        ├── StoreBusy                            a session's lock was not to be had in time
+        └── StoreCorrupt                         what was kept cannot be read; it was moved aside
 
 Which subclass of `ApiError` an answer gets is decided in `_verdict.py`, by name and by status.
 """
@@ -330,7 +333,23 @@ class RefreshOutcomeUnknown(SessionError):
     sent again blindly: `session.refresh()` sends it on your word; without that the session asks
     again only once the access token is dead: within a minute where a gateway answered that it is
     in trouble; after a minute, and then every half hour, where nothing answered.
+
+    Attributes:
+        again_in_seconds: where another process sent it: how long nobody who shares the session
+            sends it again.
     """
+
+    again_in_seconds: float | None
+
+    def __init__(
+        self,
+        problem: str,
+        *,
+        request_id: str | None = None,
+        again_in_seconds: float | None = None,
+    ) -> None:
+        super().__init__(problem, request_id=request_id)
+        self.again_in_seconds = again_in_seconds
 
 
 class ReauthenticationRequired(SessionError):
@@ -339,3 +358,42 @@ class ReauthenticationRequired(SessionError):
 
 class SubjectChanged(SessionError):
     """A refresh was answered with the tokens of another user. They were thrown away."""
+
+
+class StoreError(CloudBaseAuthError):
+    """
+    The place where sessions are kept cannot be reached, written or trusted.
+
+    The text names the place (a path, a kind of store) and the operating system's reason, never a
+    key or a value.
+    """
+
+
+class StoreBusy(StoreError):
+    """
+    A session's lock was not to be had in time.
+
+    Attributes:
+        holder: who held it, as far as the store knows, such as `"process 123 on host"`.
+    """
+
+    holder: str | None
+
+    def __init__(self, problem: str, *, holder: str | None = None) -> None:
+        super().__init__(problem if holder is None else f"{problem}; held by {holder}")
+        self.holder = holder
+
+
+class StoreCorrupt(StoreError):
+    """
+    What was kept under a key cannot be read: torn, altered, or written by something else.
+
+    Attributes:
+        kept_at: where it was moved for somebody to look at; None if the store has no such place.
+    """
+
+    kept_at: str | None
+
+    def __init__(self, problem: str, *, kept_at: str | None = None) -> None:
+        super().__init__(problem if kept_at is None else f"{problem}; moved to {kept_at}")
+        self.kept_at = kept_at

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from cloudbase_auth_async.testing._state import User
     from cloudbase_auth_async.testing._threaded import EmulatorThread
     from cloudbase_auth_async.testing._values import Request, Response
+    from cloudbase_auth_async.testing.store_contract import StoreContract
 else:
     __getattr__, __dir__ = attached(
         __name__,
@@ -37,6 +38,7 @@ else:
             "ManualClock": "_clock",
             "Request": "_values",
             "Response": "_values",
+            "StoreContract": "store_contract",
             "User": "_state",
         },
     )
@@ -51,5 +53,6 @@ __all__ = [
     "ManualClock",
     "Request",
     "Response",
+    "StoreContract",
     "User",
 ]
