@@ -10,7 +10,7 @@ from cloudbase_auth_async._lazy import attached
 from cloudbase_auth_async._version import __version__
 
 if TYPE_CHECKING:
-    from cloudbase_auth_async import errors, models
+    from cloudbase_auth_async import errors, events, models, stores
     from cloudbase_auth_async._tokens import TokenPair
     from cloudbase_auth_async.client import AuthClient
     from cloudbase_auth_async.errors import (
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         ConfigurationError,
         DecodeError,
         SessionError,
+        StoreError,
         TransportError,
     )
     from cloudbase_auth_async.models import Introspection, UserProfile
@@ -35,12 +36,15 @@ else:
             "DecodeError": "errors",
             "Introspection": "models",
             "SessionError": "errors",
+            "StoreError": "errors",
             "TokenPair": "_tokens",
             "TokenSession": "session",
             "TransportError": "errors",
             "UserProfile": "models",
             "errors": "",
+            "events": "",
             "models": "",
+            "stores": "",
         },
     )
 
@@ -52,11 +56,14 @@ __all__ = [
     "DecodeError",
     "Introspection",
     "SessionError",
+    "StoreError",
     "TokenPair",
     "TokenSession",
     "TransportError",
     "UserProfile",
     "__version__",
     "errors",
+    "events",
     "models",
+    "stores",
 ]

@@ -3,177 +3,114 @@ The one place where a session's refresh token is spent, and each only once.
 
 Flights are keyed by the refresh token: two sessions made of the same pair share one, two users
 never do. A flight belongs to the client's background, not to a caller, so nobody's cancellation
-stops it. Its outcome is committed to every session that holds the token, whether it asked or
-not, before anybody who waits is told.
+stops it. Where the session is kept in a store, its keeper decides under the store's lock whether
+anything is to be spent at all.
 """
 
 import asyncio
-import hashlib
-import weakref
-from collections.abc import Iterable
-from typing import Protocol, cast
+import functools
 
 import attrs
 
+from cloudbase_auth_async import _policy, events
 from cloudbase_auth_async._background import Background
+from cloudbase_auth_async._flight import Flight, Holders, Member, not_begun
+from cloudbase_auth_async._keeping import Keeper
+from cloudbase_auth_async._observe import Stream
 from cloudbase_auth_async._pipeline import BaseCaller
+from cloudbase_auth_async._policy import Verdict
+from cloudbase_auth_async._remembered import Remembered
+from cloudbase_auth_async._saving import Saving
+from cloudbase_auth_async._standing import Errand
 from cloudbase_auth_async._tokens import TokenPair
 from cloudbase_auth_async.endpoints.token import refresh_call, revoke_call
 from cloudbase_auth_async.errors import (
     ClientClosed,
     CloudBaseAuthError,
     InvalidGrant,
+    NotSignedIn,
     RefreshOutcomeUnknown,
+    StoreError,
+    SubjectChanged,
     Unauthenticated,
 )
 
-_SUCCESSOR_SECONDS = 60.0
-_MOST_SUCCESSORS = 1024
 
-
-class Member(Protocol):
-    """A session, as far as a flight knows it."""
-
-    def settle(self, flight: "Flight") -> None:
-        """Take the outcome of a refresh, if it is still of interest."""
-        ...
-
-
-class _Holder(weakref.ref[Member]):
-    """A session that holds a refresh token, found by it without being kept alive."""
-
-    __slots__ = ("key", "token")
-
-    key: int
-    token: str
-
-
-def _not_begun() -> CloudBaseAuthError:
-    return ClientClosed("the client was closed before a refresh began")
-
-
-@attrs.define(eq=False)
-class Flight:
+@attrs.frozen(kw_only=True)
+class Farewell:
     """
-    One refresh under way, and then its outcome.
+    What a signed-out session leaves behind.
 
     Attributes:
-        refresh_token: what is spent.
-        members: the sessions that asked for it, kept alive until it lands: somebody's hook may
-            be waiting to store the pair.
-        pair: the new pair, if it came.
-        failure: what it ended in otherwise; until it is sent, that it was not.
-        landed: whether the outcome is committed.
+        pair: what it held.
+        flight: the refresh under way when it was signed out.
+        alive: whether the access token may still be good.
+        keeper: its place in a store.
     """
 
-    refresh_token: str = attrs.field(repr=False)
-    members: dict[int, Member] = attrs.field(factory=dict[int, Member], repr=False)
-    pair: TokenPair | None = None
-    failure: CloudBaseAuthError | None = attrs.field(factory=_not_begun)
-    task: "asyncio.Task[None] | None" = attrs.field(default=None, repr=False)
-    _waiters: set["asyncio.Future[None]"] = attrs.field(
-        factory=set["asyncio.Future[None]"], repr=False
-    )
-    landed: bool = False
-
-    async def wait(self) -> None:
-        """Wait until the outcome is committed. A cancelled waiter leaves the rest alone."""
-        if self.landed:
-            return
-        waiter = asyncio.get_running_loop().create_future()
-        self._waiters.add(waiter)
-        try:
-            await waiter
-        finally:
-            self._waiters.discard(waiter)
-
-    def land(self, holders: Iterable[Member]) -> None:
-        """Commit to every session, then wake whoever waits."""
-        try:
-            for member in tuple(holders):
-                member.settle(self)
-        finally:
-            self.landed = True
-            for waiter in self._waiters:
-                if not waiter.done():
-                    waiter.set_result(None)
+    pair: TokenPair
+    flight: Flight | None
+    alive: bool
+    keeper: Keeper | None
 
 
 class Exchange:
     """Starts flights, and joins those who come later to the one that is under way."""
 
-    __slots__ = ("_background", "_caller", "_flights", "_holders", "_successors")
+    __slots__ = (
+        "_background",
+        "_caller",
+        "_events",
+        "_flights",
+        "holders",
+        "remembered",
+        "saving",
+    )
 
-    def __init__(self, caller: BaseCaller, background: Background) -> None:
+    def __init__(self, caller: BaseCaller, background: Background, stream: Stream) -> None:
         self._caller = caller
         self._background = background
+        self._events = stream
         self._flights: dict[str, Flight] = {}
-        self._holders: dict[str, dict[int, _Holder]] = {}
-        self._successors: dict[bytes, tuple[float, TokenPair]] = {}
+        self.holders = Holders()
+        self.remembered = Remembered(caller.clock)
+        self.saving = Saving(caller, background, self._orphaned)
+        background.on_move(self._abandon)
 
-    def hold(self, refresh_token: str | None, member: Member) -> None:
-        """Note that a session holds this token: it is told when somebody else spends it."""
-        if refresh_token is None:
-            return
-        holder = _Holder(member, self._gone)
-        holder.token, holder.key = refresh_token, id(member)
-        held = self._holders.get(refresh_token, {})
-        held[holder.key] = holder
-        # A garbage collection between the lines above may have emptied and dropped the entry.
-        self._holders[refresh_token] = held
-
-    def release(self, refresh_token: str | None, member: Member) -> None:
-        """Note that a session holds this token no longer."""
-        holder = self._holders.get(refresh_token or "", {}).get(id(member))
-        if holder is not None:
-            self._gone(holder)
-
-    def _gone(self, holder: weakref.ref[Member]) -> None:
-        gone = cast("_Holder", holder)
-        held = self._holders.get(gone.token)
-        if held is None or held.get(gone.key) is not gone:
-            return
-        del held[gone.key]
-        if not held:
-            del self._holders[gone.token]
-
-    def newest(self, pair: TokenPair) -> TokenPair:
-        """
-        Return the pair that replaced this one here within the last minute, if one did.
-
-        A web app that makes a session for each request may hold the old pair a moment longer.
-        After that minute a spent token is what it is everywhere: a reason for suspicion.
-        """
-        now = self._caller.clock.monotonic()
-        for _ in range(len(self._successors)):
-            until, successor = self._successors.get(_digest(pair.refresh_token), (now, pair))
-            if now >= until or (pair.sub and successor.sub and pair.sub != successor.sub):
-                break
-            pair = successor
-        return pair
-
-    def forget(self, refresh_token: str | None) -> None:
-        """Make sure that nobody is led to this token any more."""
-        for key, (_, successor) in tuple(self._successors.items()):
-            if successor.refresh_token == refresh_token:
-                del self._successors[key]
-
-    def join(self, refresh_token: str, member: Member) -> Flight:
+    def join(self, refresh_token: str, member: Member, *, insist: bool = False) -> Flight:
         """
         Return the flight that spends this token, started if there is none.
 
+        Args:
+            refresh_token: to be spent.
+            member: who asks.
+            insist: send it though somebody sent it before and its standing is unknown.
+
         Raises:
-            ClientClosed: the client is closed.
+            ClientClosed: the client is closed, or lives in another loop.
         """
+        self._background.here()
         flight = self._flights.get(refresh_token)
         if flight is None:
-            return self._start(Flight(refresh_token, {id(member): member}))
+            return self._start(refresh_token, insist=insist, members={id(member): member})
         flight.members[id(member)] = member
+        self._tell(events.RefreshJoined, flight)
         return flight
 
-    def _start(self, flight: Flight) -> Flight:
+    def _start(
+        self,
+        refresh_token: str,
+        *,
+        insist: bool = False,
+        alone: bool = False,
+        members: dict[int, Member] | None = None,
+    ) -> Flight:
+        began = self._caller.clock.monotonic()
+        flight = Flight(refresh_token, began, insist, alone=alone, members=members or {})
+        self._tell(events.RefreshStarted, flight)
         # Registered before it starts: an eager task factory runs it at once, perhaps to its end.
         self._flights[flight.refresh_token] = flight
+        flight.kept = not flight.alone and self._keeper(flight) is not None
         try:
             flight.task = self._background.spawn(self._fly(flight), name="cloudbase-auth refresh")
         except (ClientClosed, RuntimeError):
@@ -187,49 +124,60 @@ class Exchange:
         """Return the flight that spends this token, if there is one."""
         return None if refresh_token is None else self._flights.get(refresh_token)
 
-    async def end(
-        self, pair: TokenPair, flight: Flight | None, *, alive: bool
-    ) -> CloudBaseAuthError | None:
+    async def end(self, farewell: Farewell) -> CloudBaseAuthError | None:
         """
-        End a session at the service; return what went wrong rather than raise it.
+        End a session in its store and at the service; return what went wrong, not raise it.
 
         A cancelled caller does not stop it.
-
-        Args:
-            pair: what the session held.
-            flight: the refresh under way when it was signed out.
-            alive: whether the access token may still be good.
         """
-        work = self._end(pair, flight, alive=alive)
-        task = self._background.spawn(work, name="cloudbase-auth sign-out")
+        if farewell.keeper is not None:
+            farewell.keeper.over = True
+        task = self._background.spawn(self._end(farewell), name="cloudbase-auth sign-out")
         await asyncio.wait({task})
         if task.cancelled():
             return ClientClosed("the client was closed during a sign-out")
         outcome: CloudBaseAuthError | None = task.result()
         return outcome
 
-    async def _end(
-        self, pair: TokenPair, flight: Flight | None, *, alive: bool
-    ) -> CloudBaseAuthError | None:
-        if flight is not None:
-            await flight.wait()
-            if flight.pair is not None:
-                pair, alive = flight.pair, True  # nobody may go on with what it brought
-                self.forget(pair.refresh_token)
+    async def _end(self, farewell: Farewell) -> CloudBaseAuthError | None:
+        pair, alive, flight = farewell.pair, farewell.alive, farewell.flight
+        trouble: CloudBaseAuthError | None = None
+        if farewell.keeper is not None:
+            # First: from here on no flight, of this process or another, can write it back.
+            try:
+                newest = await farewell.keeper.forget()
+                if newest is not None and newest.refresh_token != pair.refresh_token:
+                    pair, alive = newest, True
+            except StoreError as failure:
+                trouble = failure.with_traceback(None)
+        brought = await self._brought(flight)
+        if brought is not None:
+            pair, alive = brought, True  # nobody may go on with it
+            self.remembered.forget(pair.refresh_token)
         try:
             if await self._revoked(pair, alive=alive) or pair.refresh_token is None:
-                return None
+                return trouble
             # It takes an access token that lives: the refresh token buys a last one.
-            last = self.under_way(pair.refresh_token) or self._start(Flight(pair.refresh_token))
+            last = self.under_way(pair.refresh_token)
+            last = last or self._start(pair.refresh_token, alone=True)
             await last.wait()
             if last.pair is None:
-                raise (last.failure or _not_begun()).again()
-            await self._caller.call(revoke_call(last.pair.access_token))
-        except InvalidGrant:
-            return None  # the service has ended it already
+                raise (last.failure or not_begun()).again()
+            if last.spent:  # what it found may be a new sign-in's
+                await self._caller.call(revoke_call(last.pair.access_token))
+        except (InvalidGrant, NotSignedIn):
+            return trouble  # the service has ended it already
         except CloudBaseAuthError as failure:
             return failure.with_traceback(None)
-        return None
+        return trouble
+
+    @staticmethod
+    async def _brought(flight: Flight | None) -> TokenPair | None:
+        """Return what a flight bought; what it found may be a new sign-in's."""
+        if flight is None:
+            return None
+        await flight.wait()
+        return flight.pair if flight.spent else None
 
     async def _revoked(self, pair: TokenPair, *, alive: bool) -> bool:
         """Revoke the access token unless it is dead; False if the service would not have it."""
@@ -241,40 +189,129 @@ class Exchange:
             return False
         return True
 
+    async def _orphaned(self, pair: TokenPair) -> None:
+        """End what nobody will ever use, as well as may be."""
+        try:
+            await self._caller.call(revoke_call(pair.access_token))
+        except CloudBaseAuthError:
+            return  # it dies of age
+
+    # The flight itself
+
     async def _fly(self, flight: Flight) -> None:
         # What stays if this is cancelled by a closing client.
-        flight.failure = RefreshOutcomeUnknown("a refresh was cut short")
+        flight.failure = cut_short = RefreshOutcomeUnknown("a refresh was cut short")
+        keeper = flight.keeper = None if flight.alone else self._keeper(flight)
+        flight.kept = keeper is not None
+        known = None if keeper is None else keeper.known.pair
         try:
-            flight.pair = await self._caller.call(refresh_call(flight.refresh_token))
-            flight.failure = None
+            if keeper is None and not flight.alone and self._is_over(flight):
+                raise NotSignedIn("the session was signed out in another process")
+            if keeper is None:
+                doubted = any(member.doubts for member in self.holders.concerned(flight))
+                pair = await self._spend(flight, flight.refresh_token)
+                self._check_subject(flight, pair)
+                if doubted:
+                    # A service that forgives gives its first answer again, hours old.
+                    pair = attrs.evolve(pair, started=None)
+            else:
+                missed = keeper.missed(flight.refresh_token)
+                pair = missed or await keeper.renew(self._errand(flight))
+            flight.pair, flight.failure = pair, None
         except CloudBaseAuthError as failure:
             flight.failure = failure.with_traceback(None)
         finally:
+            if keeper is not None and keeper.unsaved and keeper.known.pair is not known:
+                # The service has answered; what failed or was cut short came after that.
+                flight.pair, flight.failure = keeper.known.pair, None
+                self.saving.later(keeper)
+            elif keeper is not None and flight.failure is cut_short:
+                # While it gave the lock back, the pair may be in the store already.
+                flight.pair = keeper.missed(flight.refresh_token)
             self._land(flight)
+
+    def _check_subject(self, flight: Flight, pair: TokenPair) -> None:
+        subs = {member.sub for member in self.holders.concerned(flight)} - {None}
+        if pair.sub is not None and subs and pair.sub not in subs:
+            raise SubjectChanged("a refresh answered with another user's tokens")
+
+    def _keeper(self, flight: Flight) -> Keeper | None:
+        kept = (member.keeper for member in self.holders.concerned(flight))
+        return next((keeper for keeper in kept if keeper is not None and not keeper.over), None)
+
+    def _is_over(self, flight: Flight) -> bool:
+        """Tell whether all that is left are sessions whose keepers found them gone."""
+        members = self.holders.concerned(flight)
+        return bool(members) and all(each.keeper and each.keeper.over for each in members)
+
+    def _errand(self, flight: Flight) -> Errand:
+        return Errand(
+            spend=functools.partial(self._spend, flight),
+            revoke=self._orphaned,
+            alive=any(member.alive for member in self.holders.concerned(flight)),
+            insist=flight.insist,
+        )
+
+    async def _spend(self, flight: Flight, refresh_token: str) -> TokenPair:
+        if refresh_token != flight.refresh_token:
+            other = self._flights.get(refresh_token)
+            # One that waits for the lock which this one holds will find what this one brings.
+            if other is not None and (other.spent or not other.kept):
+                await other.wait()
+                if other.pair is None:
+                    raise (other.failure or not_begun()).again()
+                flight.spent = other.spent
+                return other.pair
+            flight.also = refresh_token
+            self._flights.setdefault(refresh_token, flight)
+        flight.spent = True
+        return await self._caller.call(refresh_call(refresh_token))
 
     def _land(self, flight: Flight) -> None:
         """Commit an outcome to every session that holds the token; once."""
         if flight.landed:
             return
-        # A copy: a garbage collection in the middle may take dead holders out of the original.
-        held = self._holders.get(flight.refresh_token, {}).copy()
-        present = {key: holder() for key, holder in held.items()}
-        members = flight.members | {key: m for key, m in present.items() if m is not None}
+        members = self.holders.concerned(flight)
+        self._report(flight)
         try:
-            flight.land(members.values())
+            flight.land(members)
         finally:
-            self._flights.pop(flight.refresh_token, None)
+            for token in (flight.refresh_token, flight.also):
+                if self._flights.get(token or "") is flight:
+                    del self._flights[token or ""]
         if members and flight.pair is not None:
-            self._remember(flight.refresh_token, flight.pair)
+            for token in (flight.refresh_token, flight.also):
+                self.remembered.succeeded(token, flight.pair)
 
-    def _remember(self, spent: str, successor: TokenPair) -> None:
-        if successor.refresh_token in (None, spent):
-            return  # a service that does not rotate
-        until = self._caller.clock.monotonic() + _SUCCESSOR_SECONDS
-        self._successors[_digest(spent)] = (until, successor)
-        while len(self._successors) > _MOST_SUCCESSORS:
-            del self._successors[next(iter(self._successors))]
+    def _abandon(self) -> None:
+        """Land every flight whose loop has ended, or that goes on in the parent of a fork."""
+        for flight in tuple(self._flights.values()):
+            flight.strand()
+            self._land(flight)
 
+    # What is told of it
 
-def _digest(refresh_token: str | None) -> bytes:
-    return hashlib.sha256((refresh_token or "").encode("utf-8", "replace")).digest()
+    def _report(self, flight: Flight) -> None:
+        pair, failure = flight.pair, flight.failure
+        seconds = self._caller.clock.monotonic() - flight.began
+        if pair is not None:
+            kind = events.RefreshCommitted if flight.spent else events.RefreshAdopted
+            self._tell(kind, flight, seconds=seconds, expires_at=pair.expires_at)
+        elif failure is not None:
+            unknown = _policy.verdict(failure) is Verdict.UNKNOWN
+            self._tell(
+                events.RefreshUnknown if unknown else events.RefreshRefused,
+                flight,
+                seconds=seconds,
+                reason=getattr(failure, "error", None) or type(failure).__name__,
+                request_id=getattr(failure, "request_id", None),
+            )
+
+    def _tell(self, kind: type[events.Event], flight: Flight, **details: object) -> None:
+        if not self._events.wants(kind):  # ten thousand callers may join one flight
+            return
+        members = self.holders.concerned(flight)
+        sub = next((member.sub for member in members if member.sub), None)
+        keeper = self._keeper(flight)
+        key = None if keeper is None else keeper.key
+        self._events.tell(kind(at=self._events.now(), sub=sub, key=key, **details))

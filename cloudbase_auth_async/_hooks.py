@@ -23,36 +23,42 @@ class Announcer:
 
     def __init__(self, background: Background) -> None:
         self._background = background
-        self._hooks: list[Hook] = []
-        self._news: deque[TokenPair | None] = deque()
+        # Made with the first hook: most sessions have none, and there may be ten thousand.
+        self._hooks: list[Hook] | None = None
+        self._news: deque[TokenPair | None] | None = None
         self._pump: asyncio.Task[None] | None = None
 
     def add(self, hook: Hook) -> Callable[[], None]:
         """Add a hook; return a function that takes it away again."""
-        self._hooks.append(hook)
+        if self._hooks is None:
+            self._hooks, self._news = [], deque()
+        hooks = self._hooks
+        hooks.append(hook)
 
         def remove() -> None:
-            if hook in self._hooks:
-                self._hooks.remove(hook)
+            if hook in hooks:
+                hooks.remove(hook)
 
         return remove
 
     def tell(self, tokens: TokenPair | None) -> None:
         """Queue a change; a single task delivers, so that nobody stores an old pair last."""
-        if not self._hooks or self._background.closed:
+        if not self._hooks or self._news is None or self._background.closed:
             return
         self._news.append(tokens)
         # Asked of the task itself: one that is cancelled before its first step runs no `finally`.
-        if self._pump is None or self._pump.done():
-            self._pump = self._background.spawn(self._deliver(), name="cloudbase-auth hooks")
+        # One of a loop that has ended, or of the process before a fork, never gets there.
+        if self._pump is None or not self._background.owns(self._pump):
+            work = self._deliver(self._hooks, self._news)
+            self._pump = self._background.spawn(work, name="cloudbase-auth hooks")
 
-    async def _deliver(self) -> None:
+    async def _deliver(self, hooks: list[Hook], news: deque[TokenPair | None]) -> None:
         # Not at once: an eager task factory would run hooks in the middle of the commit.
         await asyncio.sleep(0)
-        while self._news:
-            for hook in tuple(self._hooks):
-                await self._run(hook, self._news[0])
-            self._news.popleft()  # afterwards: what was cut short is told again by the next task
+        while news:
+            for hook in tuple(hooks):
+                await self._run(hook, news[0])
+            news.popleft()  # afterwards: what was cut short is told again by the next task
 
     @staticmethod
     async def _run(hook: Hook, tokens: TokenPair | None) -> None:

@@ -117,7 +117,8 @@ def lifetime_of(pair: TokenPair, server_time: ServerTime) -> Lifetime:
     | --- | --- |
     | obtained in this process, and its length (`exp - iat`, `expires_in`) | that long after the \
 moment before it was asked for, on the monotonic clock |
-    | only the instant of its expiry | then, on the service's clock as far as we know it |
+    | only the instant of its expiry | then, on the service's clock as far as we know it; no \
+later than its whole length from now |
     | neither, or it was dead on arrival | never; the service will reject it when it is time |
     """
     if not pair.access_token:
@@ -129,6 +130,9 @@ moment before it was asked for, on the monotonic clock |
     if pair.expires_at is None:
         return ENDLESS
     remaining = pair.expires_at.timestamp() - server_time.now()
+    if whole is not None:
+        # Nothing lives longer than its whole life: a clock that is a day behind says so.
+        remaining = min(remaining, whole)
     if remaining <= 0 and pair.started is not None:
         return ENDLESS
     return lifetime(server_time.clock.monotonic() + remaining, whole or max(remaining, 0.0))

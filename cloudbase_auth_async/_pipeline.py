@@ -21,6 +21,7 @@ from cloudbase_auth_async._call import Auth, Call, Dialect, Form, Request, Respo
 from cloudbase_auth_async._clock import Clock
 from cloudbase_auth_async._codec import Malformed, decode, salvaged
 from cloudbase_auth_async._lifetime import ServerTime
+from cloudbase_auth_async._observe import log
 from cloudbase_auth_async._tokens import TokenPair, described
 from cloudbase_auth_async._transport import Transport
 from cloudbase_auth_async._verdict import judged
@@ -28,9 +29,6 @@ from cloudbase_auth_async.config import Settings
 from cloudbase_auth_async.errors import ApiError, DecodeError, RequestTimedOut, TransportError
 
 T = TypeVar("T")
-
-log = logging.getLogger("cloudbase_auth_async")
-log.addHandler(logging.NullHandler())  # or Python prints our warnings where nobody set logging up
 
 # Body, query and path fields whose values must not come back in an error's text.
 _SECRET_FIELDS = frozenset(

@@ -21,8 +21,9 @@ What the failure of a refresh means (`verdict`):
 | failure | verdict |
 | --- | --- |
 | the service says `invalid_grant` | ENDED: the only refusal that is for good |
+| the store says that it was refused, or signed out, elsewhere | ENDED |
 | any other 4xx; `unavailable` or `resource_exhausted` said by the service itself | LATER |
-| surely not sent | LATER |
+| surely not sent; the store or its lock was not to be had | LATER |
 | sent, no answer; an answer that makes no sense; any other status; cut short | UNKNOWN |
 """
 
@@ -38,9 +39,11 @@ from cloudbase_auth_async.errors import (
     CloudBaseAuthError,
     ConfigurationError,
     InvalidGrant,
+    NotSignedIn,
     RefreshOutcomeUnknown,
     SessionEnded,
     SessionError,
+    StoreError,
     TransportError,
 )
 
@@ -124,7 +127,7 @@ def may_ask(now: float, setback: Setback | None, *, alive: bool) -> bool:
 
 def verdict(failure: CloudBaseAuthError) -> Verdict:
     """Read the second table."""
-    if isinstance(failure, InvalidGrant):
+    if isinstance(failure, InvalidGrant | NotSignedIn | SessionEnded):
         return Verdict.ENDED
     if isinstance(failure, TransportError):
         return Verdict.UNKNOWN if failure.may_have_reached_server else Verdict.LATER
@@ -132,7 +135,7 @@ def verdict(failure: CloudBaseAuthError) -> Verdict:
         passing = failure.error in ("unavailable", "resource_exhausted")
         refused = 400 <= failure.status < 500  # noqa: PLR2004
         return Verdict.LATER if refused or passing else Verdict.UNKNOWN
-    never_sent = isinstance(failure, ClientClosed | ConfigurationError)
+    never_sent = isinstance(failure, ClientClosed | ConfigurationError | StoreError)
     return Verdict.LATER if never_sent else Verdict.UNKNOWN
 
 
@@ -168,21 +171,43 @@ def setback(
         jitter: where chance comes from; sessions that failed together part ways.
     """
     found = verdict(failure)
+    count = 1 + (before.count if before is not None and before.verdict is found else 0)
+    if isinstance(failure, RefreshOutcomeUnknown) and failure.again_in_seconds is not None:
+        # Nothing was sent this time: it was not another attempt.
+        return Setback(found, failure, max(count - 1, 1), now + failure.again_in_seconds)
     if found is Verdict.LATER and before is not None and before.verdict is Verdict.UNKNOWN:
         # That this attempt surely failed does not tell how the earlier one ended.
-        return Setback(Verdict.UNKNOWN, told(failure), before.count, before.until)
-    count = 1 + (before.count if before is not None and before.verdict is found else 0)
+        until = max(before.until, now + _pause(failure, before.count, jitter))
+        return Setback(Verdict.UNKNOWN, told(failure), before.count, until)
     if found is Verdict.UNKNOWN and isinstance(failure, ApiError):
-        ceiling = min(LONGEST_PAUSE_SECONDS, FIRST_TROUBLE_SECONDS * float(1 << min(count - 1, 10)))
-        wait = jitter.uniform(ceiling / 2, ceiling)
+        wait = _spread(FIRST_TROUBLE_SECONDS, count, jitter)
     elif found is Verdict.UNKNOWN:
         wait = FIRST_PROBE_SECONDS if count == 1 else PROBE_SECONDS
     else:
-        ceiling = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * float(1 << min(count - 1, 10)))
-        asked = failure.retry_after if isinstance(failure, ApiError) else None
-        asked = min(asked or 0.0, LONGEST_RETRY_AFTER_SECONDS)
-        wait = max(asked, jitter.uniform(ceiling / 2, ceiling))
+        wait = _pause(failure, count, jitter)
     return Setback(found, told(failure), count, now + wait)
+
+
+def _pause(failure: CloudBaseAuthError, count: int, jitter: random.Random) -> float:
+    asked = failure.retry_after if isinstance(failure, ApiError) else None
+    asked = min(asked or 0.0, LONGEST_RETRY_AFTER_SECONDS)
+    return max(asked, _spread(FIRST_PAUSE_SECONDS, count, jitter))
+
+
+def _spread(first: float, count: int, jitter: random.Random) -> float:
+    doublings = min(max(count - 1, 0), 10)  # a doubt of somebody else's counts for nothing
+    ceiling = min(LONGEST_PAUSE_SECONDS, first * float(1 << doublings))
+    return jitter.uniform(ceiling / 2, ceiling)
+
+
+def trouble_pause(count: int) -> float:
+    """
+    Choose how long nobody who shares a session asks again, after a gateway said it is in trouble.
+
+    Args:
+        count: such answers in a row.
+    """
+    return min(LONGEST_PAUSE_SECONDS, FIRST_TROUBLE_SECONDS * float(1 << min(count - 1, 10)))
 
 
 def rejection_pause(count: int) -> float:

@@ -170,3 +170,16 @@ def described(pair: P, *, server_now: float | None = None) -> P:
     elif expires_at is None and server_now is not None and pair.expires_in:
         expires_at = moment(server_now + min(pair.expires_in, _LONGEST_LIFE_SECONDS))
     return attrs.evolve(pair, sub=told.sub or pair.sub, expires_at=expires_at)
+
+
+def pair_of(tokens: object) -> TokenPair:
+    """
+    Take a pair, or what `to_dict` wrote.
+
+    Raises:
+        ConfigurationError: it is neither.
+    """
+    if not isinstance(tokens, TokenPair):
+        tokens = TokenPair.from_dict(cast("Mapping[str, Any]", tokens))
+    # One that came from a call is described already; one made by hand is not.
+    return tokens if tokens.started is not None else described(tokens)

@@ -7,6 +7,7 @@ retries.
 """
 
 import asyncio
+import os
 import zlib
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol, cast
@@ -29,6 +30,9 @@ from cloudbase_auth_async.errors import (
 )
 
 _REJECTED = 401
+
+# Kept from the garbage collector, which would close them.
+_PARENTS: list[aiohttp.ClientSession] = []
 
 HttpSession = aiohttp.ClientSession
 ClientHandler = Callable[[aiohttp.ClientRequest], Awaitable[aiohttp.ClientResponse]]
@@ -167,6 +171,7 @@ class AiohttpTransport:
         self._borrowed = http
         self._opened: dict[bool, aiohttp.ClientSession] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._pid = os.getpid()
         self._closed = False
 
     async def send(self, request: Request, *, timeout: float) -> Response:  # noqa: ASYNC109
@@ -205,6 +210,9 @@ class AiohttpTransport:
     async def aclose(self) -> None:
         """Close what was opened here; a borrowed session stays open."""
         self._closed = True
+        if os.getpid() != self._pid:
+            _PARENTS.extend(self._opened.values())
+            self._opened = {}
         # Shielded: a cancelled close must not leave one of them open.
         await asyncio.shield(asyncio.gather(*(http.close() for http in self._opened.values())))
 
@@ -216,6 +224,10 @@ class AiohttpTransport:
                 raise ClientClosed("the borrowed aiohttp session is closed")
             return self._borrowed
         loop = asyncio.get_running_loop()
+        if os.getpid() != self._pid:
+            # After a fork they belong to the parent: closing them here would end its TLS.
+            _PARENTS.extend(self._opened.values())
+            self._opened, self._loop, self._pid = {}, loop, os.getpid()
         if loop is not self._loop:
             if self._loop is not None and not self._loop.is_closed() and self._opened:
                 raise ClientClosed("the client belongs to another event loop, which still lives")

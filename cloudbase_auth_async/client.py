@@ -14,9 +14,11 @@ from cloudbase_auth_async import config
 from cloudbase_auth_async._background import Background
 from cloudbase_auth_async._clock import Clock, SystemClock
 from cloudbase_auth_async._exchange import Exchange
+from cloudbase_auth_async._holding import Rooms
+from cloudbase_auth_async._observe import Receiver, Stream
 from cloudbase_auth_async._pipeline import BaseCaller
 from cloudbase_auth_async._sealed import sealed_function
-from cloudbase_auth_async._tokens import TokenPair, described
+from cloudbase_auth_async._tokens import TokenPair, described, pair_of
 from cloudbase_auth_async._transport import AiohttpTransport, HttpSession, Transport
 from cloudbase_auth_async._version import __version__
 from cloudbase_auth_async.config import DEFAULT_REGION, DialectName, Settings
@@ -24,8 +26,11 @@ from cloudbase_auth_async.endpoints.sign_in import SignIn
 from cloudbase_auth_async.endpoints.sign_up import SignUp
 from cloudbase_auth_async.endpoints.token import Token
 from cloudbase_auth_async.endpoints.verification import Verification
-from cloudbase_auth_async.errors import ConfigurationError
+from cloudbase_auth_async.errors import ConfigurationError, StoreError
 from cloudbase_auth_async.session import TokenSession
+from cloudbase_auth_async.sessions import Sessions
+from cloudbase_auth_async.stores.base import Store
+from cloudbase_auth_async.stores.memory import MemoryStore
 
 
 class AuthClient:
@@ -52,6 +57,9 @@ class AuthClient:
         connect_timeout: seconds for one connection.
         max_answer_bytes: the largest answer that is read.
         close_timeout: seconds that `aclose` lets a refresh under way finish.
+        store: where `sessions` are kept; in this process's memory unless given. The client does
+            not close it.
+        on_event: called with each `events.Event` of the client's sessions, after the fact.
         allow_http: take a `base_url` that is not https though its host is not loopback.
         clock: for tests.
         transport: for tests; carries the requests instead of aiohttp. The client closes it.
@@ -76,6 +84,8 @@ class AuthClient:
         connect_timeout: float = 10.0,
         max_answer_bytes: int = 1024 * 1024,
         close_timeout: float = 5.0,
+        store: Store | None = None,
+        on_event: Receiver | None = None,
         allow_http: bool = False,
         clock: Clock | None = None,
         transport: Transport | None = None,
@@ -98,14 +108,11 @@ class AuthClient:
         if transport is not None and http is not None:
             raise ConfigurationError("transport", "must not be given beside `http`")
         self._transport = transport or AiohttpTransport(settings, http=http)
-        self._caller = BaseCaller(
-            settings,
-            self._transport,
-            SystemClock() if clock is None else clock,
-            user_agent=f"cloudbase-auth-async/{__version__}",
-        )
-        self._background = Background()
-        self._exchange = Exchange(self._caller, self._background)
+        self._rooms = _furnished(settings, self._transport, clock or SystemClock(), on_event)
+        self._caller = self._rooms.caller
+        self._background = self._rooms.background
+        self._exchange = self._rooms.exchange
+        self.sessions: Sessions = Sessions(self._rooms, MemoryStore() if store is None else store)
         self.sign_in: SignIn = SignIn(self._caller)
         self.sign_up: SignUp = SignUp(self._caller)
         self.verification: Verification = Verification(self._caller)
@@ -174,10 +181,7 @@ class AuthClient:
         if tokens is not None:
             if access_token is not None or refresh_token is not None:
                 raise ConfigurationError("tokens", "must not be given beside single tokens")
-            if not isinstance(tokens, TokenPair):
-                tokens = TokenPair.from_dict(tokens)
-            # One that came from a call is described already; one made by hand is not.
-            pair = tokens if tokens.started is not None else described(tokens)
+            pair = pair_of(tokens)
         else:
             if access_token is None and refresh_token is None:
                 raise ConfigurationError("tokens", "must be given")
@@ -186,20 +190,28 @@ class AuthClient:
             pair = described(TokenPair(access_token=access, refresh_token=refresh))
         if pair.access_token:
             config.token("access_token", pair.access_token)
-        newest = self._exchange.newest(pair)
-        return TokenSession(self._caller, self._exchange, self._background, newest)
+        return TokenSession(self._rooms, self._exchange.remembered.newest(pair))
 
     async def aclose(self) -> None:
         """
         Close: what is under way (a refresh, a sign-out, hooks) has `close_timeout` to finish, the
         rest is cancelled, sockets are shut.
 
-        It may be called twice. A borrowed aiohttp session stays open.
+        It may be called twice. A borrowed aiohttp session and the store stay open.
+
+        Raises:
+            StoreError: everything is closed, but the newest tokens of a kept session could not be
+                stored. As long as you hold the session they are in `session.tokens`.
         """
+        self._background.here()  # another loop's sockets are not closed from this one
+        unsaved: StoreError | None = None
         try:
             await self._background.drain(self._close_timeout)
+            unsaved = await self._exchange.saving.last_attempt(self._close_timeout)
         finally:
             await self._transport.aclose()
+        if unsaved is not None:
+            raise unsaved
 
     async def __aenter__(self) -> Self:
         return self
@@ -211,3 +223,20 @@ class AuthClient:
         traceback: TracebackType | None,
     ) -> None:
         await self.aclose()
+
+
+def _furnished(
+    settings: Settings, transport: Transport, clock: Clock, on_event: Receiver | None
+) -> Rooms:
+    stream = Stream(clock, on_event)
+    user_agent = f"cloudbase-auth-async/{__version__}"
+    caller = BaseCaller(settings, transport, clock, user_agent=user_agent)
+    background = Background()
+    # After a fork all children would draw the same pauses.
+    background.on_move(caller.jitter.seed)
+    return Rooms(
+        caller=caller,
+        exchange=Exchange(caller, background, stream),
+        background=background,
+        stream=stream,
+    )

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 import cloudbase_auth_async
-from cloudbase_auth_async import AuthClient, TokenSession, errors, models, testing
+from cloudbase_auth_async import AuthClient, TokenSession, errors, models, stores, testing
 from cloudbase_auth_async.endpoints import providers, sign_in, sign_up, token, user, verification
 
 PACKAGE = Path(cloudbase_auth_async.__file__).parent
@@ -30,7 +30,7 @@ GROUPS = [
 ]
 
 
-@pytest.mark.parametrize("module", [cloudbase_auth_async, testing])
+@pytest.mark.parametrize("module", [cloudbase_auth_async, stores, testing])
 def test_public_names_are_sorted_and_there(module: ModuleType) -> None:
     """`__all__` is sorted, and every name in it exists."""
     assert list(module.__all__) == sorted(module.__all__)
@@ -38,7 +38,7 @@ def test_public_names_are_sorted_and_there(module: ModuleType) -> None:
     assert set(module.__all__) <= set(dir(module))
 
 
-@pytest.mark.parametrize("module", [cloudbase_auth_async, testing])
+@pytest.mark.parametrize("module", [cloudbase_auth_async, stores, testing])
 def test_type_checkers_are_told_the_same(module: ModuleType) -> None:
     """What a type checker reads of a package's names is what is loaded at run time."""
     tree = ast.parse(Path(str(module.__file__)).read_text())
@@ -108,7 +108,9 @@ def _coroutines() -> Iterator[tuple[str, Any]]:
 
 
 @pytest.mark.parametrize(
-    ("name", "coroutine"), list(_coroutines()), ids=lambda value: str(value)[:40]
+    ("name", "coroutine"),
+    list(_coroutines()),
+    ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_endpoints_name_their_errors_and_their_source(name: str, coroutine: Any) -> None:
     """Each endpoint says what it raises and which dated vendor page it rests on."""

@@ -227,6 +227,31 @@ async def test_restored_pair_before_any_date(skewed: Any, skew: float) -> None:
         assert world.emulator.spends <= 4
 
 
+async def test_restored_under_a_clock_that_is_behind(skewed: Any) -> None:
+    """Before any answer told the time, a restored token is served for one life at most (B17)."""
+    async with skewed(-DAY) as world:
+        data = (await world.session()).tokens.to_dict()
+        async with world.emulator.client(clock=world.auth._caller.clock) as late:
+            session = late.session(data)
+            world.clock.advance(7201)
+            assert await session.access_token() != data["access_token"]
+
+
+async def test_answer_of_a_forgiving_service(open_world: Any) -> None:
+    """What a probe brings may be hours old: its life is not counted from the probe (B17)."""
+    async with open_world(grace_seconds=86_400) as world:
+        session = await world.session()
+        world.clock.advance(7201)
+        world.emulator.faults.add("POST /token", "drop_after")
+        with pytest.raises(errors.RefreshOutcomeUnknown):
+            await session.access_token()
+        world.clock.advance(7000)
+        old = await session.access_token()
+        assert world.emulator.spends == 1
+        world.clock.advance(300)
+        assert await session.access_token() != old
+
+
 async def test_restored_pair_that_is_dead(world: Any) -> None:
     """A pair restored after its death is refreshed before the first call (B17)."""
     data = (await world.session()).tokens.to_dict()

@@ -155,6 +155,10 @@ def test_second_table(status: int) -> None:
         (_transport(may_have_reached_server=True), Verdict.UNKNOWN),
         (errors.ClientClosed("closed"), Verdict.LATER),
         (errors.ConfigurationError("refresh_token", "is wrong"), Verdict.LATER),
+        (errors.StoreError("away"), Verdict.LATER),
+        (errors.StoreBusy("taken"), Verdict.LATER),
+        (errors.NotSignedIn("elsewhere"), Verdict.ENDED),
+        (errors.SessionEnded("elsewhere"), Verdict.ENDED),
         (DOUBT, Verdict.UNKNOWN),
         (errors.SubjectChanged("another"), Verdict.UNKNOWN),
         (errors.CloudBaseAuthError("anything else"), Verdict.UNKNOWN),
@@ -226,6 +230,27 @@ def test_count_is_of_a_kind() -> None:
         assert before.count == count
 
 
+def test_refused_while_in_doubt() -> None:
+    """A probe that is refused for now is followed by a pause, not by the next caller's (B19)."""
+    before = Setback(Verdict.UNKNOWN, DOUBT, 3, 100.0)
+    jitter = random.Random(1)  # noqa: S311 - reproducible
+    after = _policy.setback(_refusal(429), before=before, now=200.0, jitter=jitter)
+    assert (after.verdict, after.count) == (Verdict.UNKNOWN, 3)
+    assert 202.0 <= after.until <= 204.0
+    early = _policy.setback(_refusal(429), before=before, now=0.0, jitter=jitter)
+    assert early.until == 100.0
+
+
+def test_told_by_the_store_to_wait() -> None:
+    """Somebody else's doubt says itself how long it lasts, and is no attempt of ours (B19)."""
+    jitter = random.Random(1)  # noqa: S311 - reproducible
+    doubt = errors.RefreshOutcomeUnknown("by another", again_in_seconds=7.0)
+    first = _policy.setback(doubt, before=None, now=10.0, jitter=jitter)
+    assert (first.verdict, first.count, first.until) == (Verdict.UNKNOWN, 1, 17.0)
+    again = _policy.setback(doubt, before=first, now=20.0, jitter=jitter)
+    assert (again.count, again.until) == (1, 27.0)
+
+
 def test_rejection_pauses() -> None:
     """They double from a minute to an hour, whatever the count (B19)."""
     pauses = [_policy.rejection_pause(count) for count in range(1, 10)]
@@ -273,7 +298,8 @@ def test_lifetime_table(
     elif not dated or (remaining <= 0 and started is not None):
         assert life == ENDLESS
     else:
-        assert life.dies_at == clock.monotonic() + remaining
+        whole = expires_in if expires_in and expires_in > 0 else remaining
+        assert life.dies_at == clock.monotonic() + min(remaining, whole)
         assert (life.dies_at <= clock.monotonic()) == (remaining <= 0)
 
 

@@ -71,7 +71,7 @@ async def test_many_rejections_of_one_new_token_count_once(world: Any) -> None:
     world.emulator.faults.add("GET /user/me", "status", status=401, times=40, body={})
     done = await asyncio.gather(*(session.user.me() for _ in range(20)), return_exceptions=True)
     assert {type(outcome) for outcome in done} == {Unauthenticated}
-    assert session._rejections == 1
+    assert session._brake._rejections == 1
 
 
 async def test_hook_is_told_after_a_cut_off(world: Any) -> None:
@@ -93,7 +93,7 @@ async def test_dropped_session_is_forgotten(world: Any) -> None:
     """The client keeps no session alive that nobody holds, and no trace of it."""
     session = await world.session()
     twin = world.auth.session(session.tokens)
-    holders = world.auth._exchange._holders
+    holders = world.auth._exchange.holders._holders
     assert sum(len(held) for held in holders.values()) == 2
     del twin
     gc.collect()
