@@ -1,0 +1,80 @@
+"""
+A web app whose users stay signed in, over restarts and in as many processes as you start.
+
+    CLOUDBASE_ENV=... CLOUDBASE_CLIENT_ID=... CLOUDBASE_CLIENT_SECRET=... python examples/web_app.py
+
+One client for the life of the app, one store that all its processes share, and a cookie that
+holds nothing but a random key. With FastAPI it is the same: open the client in `lifespan`.
+"""
+
+import secrets
+from collections.abc import AsyncIterator
+
+from aiohttp import web
+
+from cloudbase_auth_async import AuthClient, TokenSession, errors
+from cloudbase_auth_async.stores import FileStore
+
+AUTH = web.AppKey("auth", AuthClient)
+COOKIE = "session"
+
+
+async def sign_in(request: web.Request) -> web.Response:
+    """Sign a user in and hand out the key of their session."""
+    form = await request.post()
+    auth = request.app[AUTH]
+    try:
+        tokens = await auth.sign_in.password(str(form["username"]), str(form["password"]))
+    except (errors.InvalidCredentials, errors.UserNotFound):
+        raise web.HTTPUnauthorized from None
+    key = secrets.token_urlsafe(32)
+    await auth.sessions.put(key, tokens)
+    answer = web.Response(text="welcome")
+    answer.set_cookie(COOKIE, key, httponly=True, samesite="Lax", secure=request.secure)
+    return answer
+
+
+async def profile(request: web.Request) -> web.Response:
+    """Show whose session it is; the token is valid, or there is none to be had."""
+    try:
+        me = await (await signed_in(request)).user.me()
+    except (errors.NotSignedIn, errors.SessionEnded, errors.ReauthenticationRequired):
+        raise web.HTTPUnauthorized from None
+    return web.json_response({"sub": me.sub, "username": me.username})
+
+
+async def sign_out(request: web.Request) -> web.Response:
+    """End the session here, in every other process and at the service."""
+    await (await signed_in(request)).sign_out()
+    answer = web.Response(text="goodbye")
+    answer.del_cookie(COOKIE)
+    return answer
+
+
+async def signed_in(request: web.Request) -> TokenSession:
+    """Find the session that the cookie names."""
+    key = request.cookies.get(COOKIE)
+    session = await request.app[AUTH].sessions.get(key) if key else None
+    if session is None:
+        raise web.HTTPUnauthorized
+    return session
+
+
+def make_app(auth: AuthClient) -> web.Application:
+    """Put the app together around a client, which it closes."""
+
+    async def client(app: web.Application) -> AsyncIterator[None]:
+        async with auth:
+            app[AUTH] = auth
+            yield
+
+    app = web.Application()
+    app.cleanup_ctx.append(client)
+    app.router.add_post("/sign-in", sign_in)
+    app.router.add_get("/me", profile)
+    app.router.add_post("/sign-out", sign_out)
+    return app
+
+
+if __name__ == "__main__":
+    web.run_app(make_app(AuthClient.from_environ(store=FileStore("sessions"))))
