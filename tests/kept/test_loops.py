@@ -299,6 +299,21 @@ def in_a_child(
 
 
 @forks
+def test_children_part_ways(emulator: Emulator) -> None:
+    """Two children of one fork server do not pause for the same time again and again (B19)."""
+    auth = emulator.memory_client()
+    session = run(kept(auth))
+
+    async def child() -> list[float]:
+        await session.user.me()
+        await session.refresh()
+        return [auth._caller.jitter.random() for _ in range(3)]
+
+    assert in_a_child(child) != in_a_child(child)
+    run(auth.aclose())
+
+
+@forks
 def test_fork_between_loops(emulator: Emulator) -> None:
     """A child forked between two loops has the pair and can use it (B15)."""
     auth = emulator.memory_client()

@@ -8,7 +8,12 @@ import attrs
 import pytest
 
 from cloudbase_auth_async import SessionError, TokenPair
-from cloudbase_auth_async.errors import RefreshOutcomeUnknown, ServerUnavailable, Unauthenticated
+from cloudbase_auth_async.errors import (
+    RateLimited,
+    RefreshOutcomeUnknown,
+    ServerUnavailable,
+    Unauthenticated,
+)
 
 
 async def test_hand_made_pair_is_read(world: Any) -> None:
@@ -248,3 +253,18 @@ async def test_close_waits_for_no_stubborn_hook(open_world: Any) -> None:
         await auth.aclose()
         free.set()
         await asyncio.wait({session._announcer._pump})
+
+
+async def test_refused_once_by_a_service_that_does_not_rotate(world: Any) -> None:
+    """A refusal is forgotten with the next success, though the refresh token stays (B19)."""
+    session = await world.session()
+    fresh = (await world.session()).tokens.to_dict()
+    world.emulator.faults.add("POST /token", "status", status=429)
+    with pytest.raises(RateLimited):
+        await session.refresh()
+    body = {name: fresh[name] for name in ("access_token", "expires_in")}
+    world.emulator.faults.add("POST /token", "status", status=200, body=body)
+    await session.refresh()
+    twin = world.auth.session(session.tokens)
+    assert twin._setback is None
+    assert session._setback is None
