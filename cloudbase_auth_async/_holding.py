@@ -300,7 +300,7 @@ class Holding:
             self._over("refused", self._pair)
 
     def _warn(self, now: float) -> None:
-        """Say once that a session without a refresh token nears its end (B28)."""
+        """Say once that a session without a refresh token nears its end."""
         if now < self._life.advisory_at or self._warned or self._pair is None:
             return
         if self._pair.refresh_token is None:

@@ -3,7 +3,8 @@ The keeping of one session in a store that others share: who spends its refresh 
 
 A refresh runs under the key's lock: look, decide (`_standing.py`), say what is about to be sent,
 send it, write what came. The lock makes it cheap, the generation makes it safe: a holder whose
-lease lapsed finds its write refused, looks again, and takes what is there.
+lease lapsed finds its write refused if somebody wrote since, looks again, and takes what is there
+or writes over what is older.
 """
 
 import secrets
@@ -36,14 +37,14 @@ _WRITE_SECONDS: Final = 30.0
 # Between the warning that a token will be sent again and the sending: whoever could not write
 # what it bought offers that to the store every five seconds.
 _WARNING_SECONDS: Final = 15.0
-_STALE_SECONDS: Final = 60.0
+_STALE_SECONDS: Final = 3600.0
 _MOST_WARNINGS: Final = 3
 
 
 class Keeper(Place):
     """One session's refreshes, under its lock in the store."""
 
-    __slots__ = ("_patience", "_sent", "_unsent")
+    __slots__ = ("_away", "_patience", "_sent", "_unsent")
 
     def __init__(
         self,
@@ -58,6 +59,8 @@ class Keeper(Place):
     ) -> None:
         super().__init__(store, key, known, owner=owner, server_time=server_time, stream=stream)
         self._patience = patience
+        # Whether the store failed a refresh since the last warning.
+        self._away = False
         # Names of our own claims: the last that was sent, and one of which we do not know
         # whether it is in the store.
         self._sent = ""
@@ -87,6 +90,7 @@ class Keeper(Place):
                 if self.known.pair == before or not self._usable(self.known.pair):
                     await self._renewed(errand, lease)
         except StoreError as failure:
+            self._away = True
             if self.known.pair is before:
                 raise
             self.degraded(failure)
@@ -206,7 +210,8 @@ class Keeper(Place):
         # Far more than the longest pause is no pause: somebody's clock was wrong.
         wait = wait if 0 < wait <= 2 * _policy.PROBE_SECONDS else 0.0
         if not errand.alive and not wait:
-            fresh = kept.warned and abs(now - kept.again_at) <= _STALE_SECONDS
+            # A store that was away since took the warning's time from whoever it was meant for.
+            fresh = kept.warned and abs(now - kept.again_at) <= _STALE_SECONDS and not self._away
             if kept.by == self._sent or fresh or kept.warned >= _MOST_WARNINGS:
                 return True
             wait = _WARNING_SECONDS
@@ -219,6 +224,7 @@ class Keeper(Place):
             if not await self._write(warning, expected=look.there):
                 return False
             self._learn(Known(warning.pair, warning.generation))
+            self._away = False
         raise RefreshOutcomeUnknown(
             "a refresh was sent before and nobody knows how it ended", again_in_seconds=wait
         )

@@ -7,6 +7,7 @@ receiver raises is nobody's trouble but the loop's exception handler's.
 
 import asyncio
 import hashlib
+import inspect
 import logging
 import os
 from collections import deque
@@ -41,6 +42,8 @@ class Stream:
     def __init__(self, clock: Clock, receiver: Receiver | None) -> None:
         if receiver is not None and not callable(receiver):
             raise ConfigurationError("on_event", "must be a function")
+        if inspect.iscoroutinefunction(receiver):
+            raise ConfigurationError("on_event", "must be a plain function: it is not awaited")
         self._clock = clock
         self._receiver = receiver
         self._due: deque[events.Event] = deque()

@@ -118,10 +118,11 @@ class Place:
         return record is not None and not same_line(record.generation, self.known.generation)
 
     async def repair(self) -> None:
-        """Write what we know once more, in the place of a record that could not be read."""
+        """Write what we know once more, in the place of a record that is unreadable or older."""
         try:
             look = await self.look()
-            if look.kept is None or look.kept.pair is self.known.pair:
+            older = standing(look.kept, self.known) is Standing.OURS
+            if older or look.kept is None or look.kept.pair is self.known.pair:
                 kept = Kept(generation=self.known.generation + 1, pair=self.known.pair)
                 if await self._write(kept, expected=look.there):
                     self._learn(Known(kept.pair, kept.generation))

@@ -97,7 +97,9 @@ def read(record: Record, *, owner: str = "") -> Kept:
     if not all(_fits(value, _CLAIM[name]) for name, value in claim.items()):
         raise StoreCorrupt("a kept session cannot be read")
     if owner and claim["owner"] not in ("", owner):
-        raise StoreError("the session that is kept there is of another environment or client")
+        raise StoreError(
+            "this key holds a session of another environment or client: drop it or use another"
+        )
     try:
         pair = TokenPair.from_dict(document.get("tokens", {}))
     except ConfigurationError:

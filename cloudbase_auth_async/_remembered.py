@@ -5,7 +5,8 @@ A web app may make a session for each request. What one of them learnt (the pair
 this one, that the service will not be asked for a while, that it rejects whatever it is shown)
 must hold for the next one, too, or every request asks anew.
 
-Refresh tokens are remembered by digest, and of each kind only the last thousand.
+Spent tokens are remembered by digest, a successor is the pair itself; of each kind only the last
+thousand.
 """
 
 import hashlib

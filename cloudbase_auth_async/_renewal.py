@@ -48,7 +48,7 @@ class Renewal:
             ConfigurationError: the rate is not a positive number.
             ClientClosed: the client is closed.
         """
-        self._rate = config.seconds("requests_per_second", rate)
+        self._rate = config.rate("requests_per_second", rate)
         if self._task is None or not self._rooms.background.owns(self._task):
             self._task = self._rooms.background.spawn(
                 self._run(), name="cloudbase-auth renewal", urgent=False

@@ -22,7 +22,7 @@ class Sharing(Holding):
         if self._pair is None or self._pair.sub != pair.sub:
             return False
         if pair.sub is None and self._pair.refresh_token != pair.refresh_token:
-            return False  # nobody knows whose they are (B8)
+            return False  # nobody knows whose they are
         self._keeper = keeper
         self._take(pair)
         return True
@@ -45,6 +45,18 @@ class Sharing(Holding):
                 errors.SessionEnded("the service refused the refresh token; sign in again")
             )
         return True
+
+    def ahead(self, kept: Kept) -> bool:
+        """Tell whether this session knows a newer record than the one in the store."""
+        keeper = self._keeper
+        if keeper is None or self._pair is None or keeper.unsaved:
+            return False
+        return standing(kept, keeper.known) is Standing.OURS
+
+    async def repair(self) -> None:
+        """Write this session's record again."""
+        if self._keeper is not None:
+            await self._keeper.repair()
 
     def knows(self, generation: int) -> bool:
         """Tell whether that is the record this session read or wrote last."""

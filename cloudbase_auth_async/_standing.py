@@ -10,7 +10,7 @@ What a look decides (`standing`):
 | older than what we know, or of the token that bought our unsaved pair | OURS | spends ours |
 | refused for good | ENDED | fails, without asking the service once more |
 | with our tokens | SAME | spends it |
-| with other ones | THEIRS | takes that pair; spends it only if its access token is dead, too |
+| with other ones | THEIRS | takes that pair; spends it only if it, too, is about to die |
 """
 
 from collections.abc import Awaitable, Callable

@@ -112,7 +112,9 @@ class AuthClient:
         self._caller = self._rooms.caller
         self._background = self._rooms.background
         self._exchange = self._rooms.exchange
-        self.sessions: Sessions = Sessions(self._rooms, MemoryStore() if store is None else store)
+        store = MemoryStore() if store is None else store
+        config.store("store", store)
+        self.sessions: Sessions = Sessions(self._rooms, store)
         self.sign_in: SignIn = SignIn(self._caller)
         self.sign_up: SignUp = SignUp(self._caller)
         self.verification: Verification = Verification(self._caller)

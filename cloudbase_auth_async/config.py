@@ -109,6 +109,20 @@ def seconds(argument: str, value: object) -> float:
     return float(value)
 
 
+def rate(argument: str, value: object) -> float:
+    """Check a positive, finite number of something a second."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < 1e9:  # noqa: PLR2004
+        raise ConfigurationError(argument, "must be a positive number")
+    return float(value)
+
+
+def store(argument: str, value: object) -> None:
+    """Check that a value has what a store must have; a class in place of an object has it, too."""
+    methods = ("load", "replace", "remove", "lock", "keys")
+    if isinstance(value, type) or not all(callable(getattr(value, name, None)) for name in methods):
+        raise ConfigurationError(argument, "must be a store, such as FileStore(path)")
+
+
 def _device_id(value: object) -> str:
     if len(token("device_id", value)) > _LONGEST_DEVICE_ID:
         raise ConfigurationError("device_id", f"must have at most {_LONGEST_DEVICE_ID} characters")

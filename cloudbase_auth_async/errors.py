@@ -318,7 +318,7 @@ class SessionError(CloudBaseAuthError):
 
 
 class NotSignedIn(SessionError):
-    """The session was signed out in this process."""
+    """The session was signed out or dropped, here or elsewhere, or its key is another user's."""
 
 
 class SessionEnded(SessionError):

@@ -8,9 +8,9 @@ every lock. Its errors go to the event loop's exception handler.
 | --- | --- |
 | `RefreshStarted` | a refresh begins; with a shared store it may still end without a request |
 | `RefreshJoined` | somebody else wants the refresh that is under way |
-| `RefreshAdopted` | another process had a newer pair; nothing was spent |
+| `RefreshAdopted` | somebody else had a newer pair; nothing was spent |
 | `RefreshCommitted` | the session has a new pair, and its store, too, or `StoreDegraded` came |
-| `RefreshRefused` | the service said no, or could not be reached: the pair is what it was |
+| `RefreshRefused` | it brought no pair: refused, never sent, or signed out meanwhile |
 | `RefreshUnknown` | it was sent, and whether it happened is not known |
 | `StoreDegraded` | the store failed; the session goes on in memory |
 | `StoreRecovered` | what could not be written is written |
@@ -83,7 +83,7 @@ class RefreshCommitted(Event):
 @attrs.frozen(kw_only=True)
 class RefreshRefused(Event):
     """
-    A refresh surely did not happen.
+    A refresh brought this session no pair: it was refused or never sent, or a sign-out came first.
 
     Attributes:
         seconds: since it began.
@@ -103,7 +103,7 @@ class RefreshUnknown(Event):
 
     Attributes:
         seconds: since it began.
-        reason: our error's class name.
+        reason: the service's name for it, or our error's class name.
         request_id: of the request.
     """
 

@@ -99,7 +99,8 @@ class TokenSession(Sharing):
         """
         Get a new pair now, whatever the age of the old one; a refresh under way is joined.
 
-        After a `RefreshOutcomeUnknown` this is your word to send the same refresh token again.
+        After a `RefreshOutcomeUnknown` this is your word to send the same refresh token again; if
+        the first one had arrived, a service that watches for spent tokens ends the session.
 
         Raises:
             NotSignedIn, SessionEnded, ReauthenticationRequired: there is nothing to refresh with.

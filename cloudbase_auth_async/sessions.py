@@ -84,8 +84,10 @@ class Sessions:
 
         Raises:
             ConfigurationError: the key is none.
-            StoreCorrupt: what was kept cannot be read; it is moved aside.
-            StoreError: the store cannot be read, and the session is not in use here.
+            StoreCorrupt: what was kept cannot be read; the store has moved it aside, or it stays
+                until you `drop` it or `put` something else.
+            StoreError: the store cannot be read, and the session is not in use here; or what is
+                there belongs to another environment or client.
             ClientClosed: the client is closed.
         """
         config.text("key", key)
@@ -103,7 +105,10 @@ class Sessions:
                     raise
                 held.keeper.degraded(failure)
                 if isinstance(failure, StoreCorrupt):
-                    await held.keeper.repair()
+                    await held.repair()
+                return held
+            if kept is not None and held is not None and held.ahead(kept):
+                await held.repair()  # a fail-over took the store back
                 return held
             # What came between, such as a new sign-in, is newer than what was just read.
             there = None if kept is None else kept.generation
@@ -138,6 +143,8 @@ class Sessions:
 
     def __aiter__(self) -> AsyncIterator[str]:
         """Iterate over the keys in the store; a key that comes or goes meanwhile may be missed."""
+        if self._rooms.background.closed:
+            raise errors.ClientClosed("the client is closed")
         return self._store.keys()
 
     def renew_in_background(self, *, requests_per_second: float = 5.0) -> None:
@@ -154,6 +161,7 @@ class Sessions:
         Raises:
             ConfigurationError: the rate is not a positive number.
             ClientClosed: the client is closed.
+            RuntimeError: no event loop runs here.
         """
         self._renewal.start(requests_per_second)
 

@@ -17,14 +17,18 @@ from cloudbase_auth_async.stores import FileStore
 
 AUTH = web.AppKey("auth", AuthClient)
 COOKIE = "session"
+OVER = (errors.NotSignedIn, errors.SessionEnded, errors.ReauthenticationRequired)
 
 
 async def sign_in(request: web.Request) -> web.Response:
     """Sign a user in and hand out the key of their session."""
     form = await request.post()
     auth = request.app[AUTH]
+    name, password = str(form.get("username", "")), str(form.get("password", ""))
     try:
-        tokens = await auth.sign_in.password(str(form["username"]), str(form["password"]))
+        tokens = await auth.sign_in.password(name, password)
+    except errors.ConfigurationError:  # one of them is empty
+        raise web.HTTPBadRequest from None
     except (errors.InvalidCredentials, errors.UserNotFound):
         raise web.HTTPUnauthorized from None
     key = secrets.token_urlsafe(32)
@@ -36,9 +40,12 @@ async def sign_in(request: web.Request) -> web.Response:
 
 async def profile(request: web.Request) -> web.Response:
     """Show whose session it is; the token is valid, or there is none to be had."""
+    session = await signed_in(request)
     try:
-        me = await (await signed_in(request)).user.me()
-    except (errors.NotSignedIn, errors.SessionEnded, errors.ReauthenticationRequired):
+        me = await session.user.me()
+    except OVER:
+        # Or its record would stay for ever.
+        await request.app[AUTH].sessions.drop(request.cookies[COOKIE])
         raise web.HTTPUnauthorized from None
     return web.json_response({"sub": me.sub, "username": me.username})
 
@@ -53,8 +60,11 @@ async def sign_out(request: web.Request) -> web.Response:
 
 async def signed_in(request: web.Request) -> TokenSession:
     """Find the session that the cookie names."""
-    key = request.cookies.get(COOKIE)
-    session = await request.app[AUTH].sessions.get(key) if key else None
+    key = request.cookies.get(COOKIE, "")
+    try:
+        session = await request.app[AUTH].sessions.get(key)
+    except errors.ConfigurationError:  # no cookie, or one that we never gave
+        session = None
     if session is None:
         raise web.HTTPUnauthorized
     return session

@@ -1,11 +1,13 @@
 """Settings that a person mistypes: what the error calls them, wherever they came from."""
 
 import pickle
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from cloudbase_auth_async import AuthClient, ConfigurationError
+from cloudbase_auth_async.stores import EncryptedStore, FileStore
 
 WRONG = [
     ({"CLOUDBASE_ENV": "c4n/x"}, "CLOUDBASE_ENV", "env"),
@@ -58,3 +60,49 @@ def test_a_mistyped_region_is_refused(region: str) -> None:
     with pytest.raises(ConfigurationError, match=r"^region: .* such as 'ap-guangzhou'$") as caught:
         AuthClient("env-1", region=region)
     assert f"{region!r}" not in str(caught.value)
+
+
+WRONG_STORES = ["sessions", FileStore, {}, object()]
+
+
+@pytest.mark.parametrize("wrong", WRONG_STORES, ids=range(4))
+def test_a_store_that_is_none(wrong: Any) -> None:
+    """What is no store is refused when the client is made, and not at the first sign-in."""
+    with pytest.raises(ConfigurationError, match=r"store: .*FileStore\(path\)"):
+        AuthClient("env", store=wrong)
+    with pytest.raises(ConfigurationError, match="inner: must be a store"):
+        EncryptedStore(wrong, [EncryptedStore.new_key()])
+
+
+@pytest.mark.parametrize("wrong", [3, "", None, b"x"])
+def test_a_path_that_is_none(wrong: Any) -> None:
+    """A path that cannot be one is refused, the empty one, too."""
+    with pytest.raises(ConfigurationError, match="path: must be the path of a directory"):
+        FileStore(wrong)
+
+
+def test_the_home_directory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A `~` in a store's path is the home directory."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert FileStore("~/sessions")._place == tmp_path / "sessions"
+
+
+async def _receiver(_: object) -> None:
+    """Take an event and do nothing."""
+
+
+def test_a_receiver_that_would_not_be_awaited() -> None:
+    """A coroutine function as a receiver of events is refused: nobody would await it."""
+    with pytest.raises(ConfigurationError, match="on_event: must be a plain function"):
+        AuthClient("env", on_event=_receiver)
+
+
+@pytest.mark.parametrize("make", ["text", "blocking"])
+def test_a_redis_client_that_is_none(make: str) -> None:
+    """Neither an address nor a blocking client is taken for a client of redis.asyncio."""
+    redis = pytest.importorskip("redis")
+    from cloudbase_auth_async.stores import RedisStore  # noqa: PLC0415 - needs the extra
+
+    wrong: Any = "redis://localhost" if make == "text" else redis.Redis()
+    with pytest.raises(ConfigurationError, match=r"client of redis\.asyncio"):
+        RedisStore(wrong)

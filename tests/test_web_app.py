@@ -83,6 +83,26 @@ async def test_requests_at_expiry(open_app: Open, browser: Any, emulator: Emulat
     emulator.assert_spends(1)
 
 
+async def test_nonsense(open_app: Open, browser: Any) -> None:
+    """A missing field is a bad request, a cookie that nobody gave signs nobody in."""
+    async with open_app() as origin:
+        async with browser.post(origin + "/sign-in", data={"username": "alice"}) as answer:
+            assert answer.status == 400
+        assert await _me(browser, origin) == 401
+        browser.cookie_jar.update_cookies({"session": "nobody's"}, URL(origin))
+        assert await _me(browser, origin) == 401
+
+
+async def test_ended_at_the_service(open_app: Open, browser: Any, emulator: Emulator) -> None:
+    """A session that the service ended is dropped, and its user asked to sign in."""
+    async with open_app() as origin:
+        async with browser.post(origin + "/sign-in", data=ALICE) as answer:
+            assert answer.status == 200
+        emulator.time_travel(40 * 86_400)
+        assert [await _me(browser, origin) for _ in range(2)] == [401, 401]
+    assert emulator.refresh_attempts == 1
+
+
 async def test_restart(open_app: Open, browser: Any, emulator: Emulator) -> None:
     """A restart of the app signs nobody out."""
     async with open_app() as origin, browser.post(origin + "/sign-in", data=ALICE) as answer:

@@ -4,7 +4,7 @@ Where sessions are kept: one protocol, and the stores that come with the library
 | store | who shares a session | what a crash leaves |
 | --- | --- | --- |
 | `MemoryStore()` | whoever holds this object; the default | nothing |
-| `FileStore(path)` | every process of one machine | the last pair that was written |
+| `FileStore(path)` | every process of one user on one machine | the last pair that was written |
 | `RedisStore(redis)` | every machine that reaches the same Redis | what Redis keeps |
 | `EncryptedStore(inner, keys)` | as `inner`; nobody reads a stolen row | as `inner` |
 

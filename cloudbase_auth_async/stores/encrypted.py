@@ -14,6 +14,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Final, NoReturn
 
 from cloudbase_auth_async._sealed import sealed_function
+from cloudbase_auth_async.config import store
 from cloudbase_auth_async.errors import ConfigurationError, StoreCorrupt, StoreError
 from cloudbase_auth_async.stores.base import Lease, Record, Store
 
@@ -65,6 +66,7 @@ class EncryptedStore:
         Raises:
             ConfigurationError: a key is none. It is not shown.
         """
+        store("inner", inner)
         self._inner = inner
         self._ciphers = _ciphers(keys)
         self._first = next(iter(self._ciphers))

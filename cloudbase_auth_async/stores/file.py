@@ -8,9 +8,9 @@ import random
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final, TypeVar, cast
 
-from cloudbase_auth_async.errors import StoreBusy, StoreError
+from cloudbase_auth_async.errors import ConfigurationError, StoreBusy, StoreError
 from cloudbase_auth_async.stores import _files
 from cloudbase_auth_async.stores._kernel_lock import KernelLock
 from cloudbase_auth_async.stores._turns import Turns
@@ -37,20 +37,25 @@ class FileStore:
     | a write is cancelled | the old record or the new one; it goes on if it had begun |
     | a write fails after the file was replaced | the new record, and `StoreError` |
     | a file was altered | the file under another name, and `StoreCorrupt` |
-    | a file or the directory is a stranger's, open to others, or a link | it, and `StoreError` |
+    | a file is a stranger's, open to others, or a link | it, and `StoreError` |
+    | the directory is a stranger's, or open to others | it, and `StoreError` |
 
-    The locks are the kernel's: they hold between processes of one machine on a local disk. For
+    A record stays until it is removed, however old. The locks are the kernel's: they hold between
+    the processes of one user on one machine, on a local disk. For
     several machines there is `RedisStore`. All work with files is done in the threads of the
     loop's default executor.
 
     Args:
-        path: of the directory. It is made when something is written or locked for the first time.
+        path: of the directory; `~` is your home. It is made when something is written or locked
+            for the first time.
     """
 
     __slots__ = ("_place", "_turns", "_writers")
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self._place = Path(path).absolute()
+        if not isinstance(cast("object", path), str | os.PathLike) or not str(path):
+            raise ConfigurationError("path", "must be the path of a directory")
+        self._place = Path(path).expanduser().absolute()
         # Who waits for a kernel lock asks for it again and again: one of this object at a time.
         self._turns = Turns()
         self._writers = Turns()

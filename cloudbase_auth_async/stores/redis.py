@@ -7,6 +7,7 @@ The extra `redis` brings what this module needs; nothing else in the library imp
 import asyncio
 import base64
 import contextlib
+import inspect
 import os
 import re
 import secrets
@@ -105,6 +106,8 @@ class RedisStore:
         Raises:
             ConfigurationError: an argument is wrong.
         """
+        if not inspect.iscoroutinefunction(getattr(redis, "execute_command", None)):
+            raise ConfigurationError("redis", "must be a client of redis.asyncio")
         if not text("prefix", prefix).isascii():
             raise ConfigurationError("prefix", "must be ASCII")
         self._redis = redis

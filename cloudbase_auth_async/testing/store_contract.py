@@ -1,22 +1,4 @@
-"""
-The tests that every store passes, for the store you write, too.
-
-```python
-from cloudbase_auth_async.testing.store_contract import StoreContract
-
-
-class TestShelfStore(StoreContract):
-    @pytest.fixture(autouse=True)
-    def place(self, tmp_path):
-        self.path = tmp_path / "shelf"  # a new place for each test
-
-    def make_store(self):
-        return ShelfStore(self.path)
-```
-
-They are coroutines: under pytest-asyncio in strict mode put `pytestmark = pytest.mark.asyncio` into
-the class, under anyio's plugin `pytestmark = pytest.mark.anyio`; in auto mode they just run.
-"""
+"""The tests that every store passes, for the store you write, too: `StoreContract`."""
 # ruff: noqa: S101 -- these are tests, and pytest explains their asserts
 
 import asyncio
@@ -29,6 +11,7 @@ import pytest
 
 from cloudbase_auth_async.errors import StoreBusy, StoreCorrupt, StoreError
 from cloudbase_auth_async.stores.base import Record, Store
+from cloudbase_auth_async.testing._store_leases import LeaseContract
 from cloudbase_auth_async.testing._store_steps import (
     CANARY_KEY,
     CANARY_VALUE,
@@ -45,12 +28,21 @@ from cloudbase_auth_async.testing._store_steps import (
 )
 
 
-class StoreContract:
+class StoreContract(LeaseContract):
     """
-    What a store promises, one test for each promise.
+    What a store promises, one test for each promise; it needs pytest.
 
-    A test makes one or two stores by `make_store`, and closes them. Which tests run depends on
-    what the subclass offers; the rest is skipped.
+        class TestShelfStore(StoreContract):
+            @pytest.fixture(autouse=True)
+            def place(self, tmp_path):
+                self.path = tmp_path / "shelf"  # a new place for each test
+
+            def make_store(self):
+                return ShelfStore(self.path)
+
+    The tests are coroutines: under pytest-asyncio in strict mode put `pytestmark =
+    pytest.mark.asyncio` into the class, under anyio's plugin `pytest.mark.anyio`. A test makes
+    one or two stores and closes them; what the subclass does not offer is skipped.
     """
 
     shared: ClassVar[bool] = True
@@ -98,7 +90,7 @@ class StoreContract:
             assert await store.load("a") == Record(1, b"one")
 
     async def test_only_the_expected_generation_is_overwritten(self) -> None:
-        """A writer who saw another generation is refused, and the right one is not (B3)."""
+        """A writer who saw another generation is refused, and the right one is not."""
         async with self._store() as store:
             await store.replace("a", Record(5, b"five"), expected=None)
             for wrong in (4, 6, 1, 0):
@@ -125,7 +117,7 @@ class StoreContract:
             assert await store.load("a") == Record(2, b"y")
 
     async def test_only_the_expected_generation_is_removed(self) -> None:
-        """A loser does not remove what the winner wrote (B7)."""
+        """A loser does not remove what the winner wrote."""
         async with self._store() as store:
             await store.replace("a", Record(1, b"one"), expected=None)
             await store.replace("a", Record(2, b"two"), expected=1)
@@ -169,7 +161,7 @@ class StoreContract:
 
     @pytest.mark.parametrize("twins", TWINS, ids=ascii)
     async def test_similar_keys_are_two(self, twins: tuple[str, str]) -> None:
-        """Two keys that look alike hold two records: nobody gets another's session (B8)."""
+        """Two keys that look alike hold two records: nobody gets another's session."""
         async with self._store() as store:
             for generation, key in enumerate(twins, 1):
                 record = Record(generation, key.encode())
@@ -189,7 +181,7 @@ class StoreContract:
             assert found.value == value
 
     async def test_no_count_is_lost(self) -> None:
-        """Many tasks count one record up by compare-and-set, and every count is there (B3)."""
+        """Many tasks count one record up by compare-and-set, and every count is there."""
         generations = itertools.count(1)
         async with self._store() as store, self._second(store) as second:
             await store.replace("a", Record(next(generations), b"0"), expected=None)
@@ -208,7 +200,7 @@ class StoreContract:
             assert found.value == str(self.tasks).encode()
 
     async def test_a_lock_excludes(self) -> None:
-        """However many want a lock, one has it at a time, and each gets it (B2)."""
+        """However many want a lock, one has it at a time, and each gets it."""
         inside: list[int] = []
         async with self._store() as store, self._second(store) as second:
 
@@ -230,7 +222,7 @@ class StoreContract:
                 await try_lock(store, "a")
 
     async def test_a_lock_is_not_waited_for_longer_than_asked(self) -> None:
-        """A lock that stays taken ends in `StoreBusy`, with and without waiting (B25)."""
+        """A lock that stays taken ends in `StoreBusy`, with and without waiting."""
         async with self._store() as store, self._second(store) as second:
             async with locked(store, "a"):
                 for place, wait in itertools.product((store, second), (0, 0.05)):
@@ -248,7 +240,7 @@ class StoreContract:
             await try_lock(store, "a", wait=30)
 
     async def test_a_cancelled_holder_frees_the_lock(self) -> None:
-        """A holder that is cancelled gives its lock back (B11)."""
+        """A holder that is cancelled gives its lock back."""
         async with self._store() as store:
             entered = asyncio.Event()
             holder = asyncio.create_task(hold(store, "a", entered))
@@ -260,7 +252,7 @@ class StoreContract:
 
     @pytest.mark.parametrize("turns", [0, 1, 2, 3, 5, 8, 13, 50])
     async def test_a_cancelled_waiter_owns_nothing(self, turns: int) -> None:
-        """Wherever a waiter is cancelled, the others get the lock (B11)."""
+        """Wherever a waiter is cancelled, the others get the lock."""
         async with self._store() as store:
             async with locked(store, "a"):
                 waiters = [asyncio.create_task(try_lock(store, "a", wait=60)) for _ in range(3)]
@@ -273,7 +265,7 @@ class StoreContract:
 
     @pytest.mark.parametrize("turns", [0, 1, 2, 3, 5, 8])
     async def test_a_waiter_cancelled_as_its_turn_comes(self, turns: int) -> None:
-        """A waiter cancelled just when it is handed the lock hands it on (B11)."""
+        """A waiter cancelled just when it is handed the lock hands it on."""
         async with self._store() as store:
             async with locked(store, "a"):
                 waiters = [asyncio.create_task(try_lock(store, "a", wait=60)) for _ in range(3)]
@@ -287,7 +279,7 @@ class StoreContract:
             await try_lock(store, "a", wait=30)
 
     async def test_a_lock_hinders_no_write(self) -> None:
-        """A sign-out waits for nobody's lock (B9)."""
+        """A sign-out waits for nobody's lock."""
         async with self._store() as store, self._second(store) as second, locked(store, "a"):
             assert await second.replace("a", Record(1, b"x"), expected=None) is True
             assert await second.replace("a", Record(2, b"y"), expected=1) is True
@@ -295,7 +287,7 @@ class StoreContract:
             assert await second.remove("a", expected=2) is True
 
     async def test_a_holder_writes_under_its_lease(self) -> None:
-        """Holders write one after the other, and a later one's fence is not smaller (B3)."""
+        """Holders write one after the other, and a later one's fence is not smaller."""
         fences: list[int] = []
         async with self._store() as store:
             expected = None
@@ -308,7 +300,7 @@ class StoreContract:
         assert fences == [0] * 5 or fences == sorted(set(fences))
 
     async def test_two_stores_see_each_other(self) -> None:
-        """What one store writes the other reads, at once (B2)."""
+        """What one store writes the other reads, at once."""
         if not self.shared:
             pytest.skip("each store object is a place of its own")
         async with self._store() as store, self._store() as second:
@@ -320,7 +312,7 @@ class StoreContract:
             assert await listed(second) == []
 
     async def test_a_closed_store_harms_no_other(self) -> None:
-        """Closing may be repeated, and what others use goes on working (B13)."""
+        """Closing may be repeated, and what others use goes on working."""
         store = self.make_store()
         async with self._second(store) as second:
             await store.replace("a", Record(1, b"x"), expected=None)
@@ -331,7 +323,7 @@ class StoreContract:
         await store.aclose()
 
     async def test_nothing_is_left_running(self) -> None:
-        """After close no task is left, and no thread that would keep Python from its end (B13)."""
+        """After close no task is left, and no thread that would keep Python from its end."""
         tasks, threads = asyncio.all_tasks(), set(threading.enumerate())
         async with self._store() as store:
             await store.replace("a", Record(1, b"x"), expected=None)
@@ -344,7 +336,7 @@ class StoreContract:
         assert [t for t in left if t not in threads and not t.daemon] == []
 
     async def test_a_second_loop_uses_the_same_store(self) -> None:
-        """One store object serves a second loop, contended in both, after a lock was left (B15)."""
+        """One store object serves a second loop, contended in both, after a lock was left."""
 
         def run() -> None:
             store = self.make_store()
@@ -356,14 +348,14 @@ class StoreContract:
         await asyncio.to_thread(run)
 
     async def test_a_busy_lock_shows_no_key(self) -> None:
-        """What is said of a lock that is taken tells whose neither in text nor in parts (B23)."""
+        """What is said of a lock that is taken tells whose neither in text nor in parts."""
         async with self._store() as store, locked(store, CANARY_KEY):
             with pytest.raises(StoreBusy) as caught:
                 await try_lock(store, CANARY_KEY)
         assert_shows_nothing(caught.value)
 
     async def test_an_unreachable_place(self) -> None:
-        """Every method says `StoreError` when the place is out of reach, and no secret (B6)."""
+        """Every method says `StoreError` when the place is out of reach, and no secret."""
         async with self._store() as store:
             await store.replace(CANARY_KEY, Record(1, b"x"), expected=None)
             if not self.break_place():
@@ -381,7 +373,7 @@ class StoreContract:
                 assert_shows_nothing(caught.value)
 
     async def test_a_damaged_record(self) -> None:
-        """What was altered is told as `StoreCorrupt`, once, and its key is free again (B26)."""
+        """What was altered is told as `StoreCorrupt`, once, and its key is free again."""
         async with self._store() as store:
             await store.replace(CANARY_KEY, Record(1, CANARY_VALUE), expected=None)
             if not self.damage(CANARY_KEY):

@@ -43,7 +43,11 @@ async def test_a_warning_does_not_outlive_an_outage(world: Any) -> None:
     pair = await ours.refresh()
     world.clock.advance(61)
     await world.warned(theirs)
+    b.store.down()
+    with pytest.raises(StoreError):
+        await theirs.access_token()
     world.clock.advance(300)
+    b.store.heal()
     with pytest.raises(RefreshOutcomeUnknown):
         await theirs.access_token()
     assert world.asked == 1
@@ -53,6 +57,23 @@ async def test_a_warning_does_not_outlive_an_outage(world: Any) -> None:
     await world.until(lambda: not a.auth._exchange.saving._unsaved)
     assert await theirs.access_token() == pair.access_token
     world.emulator.assert_spends(1)
+
+
+async def test_who_asks_seldom_waits_once(world: Any) -> None:
+    """A process that asks twice an hour is told of the doubt once, and then has a token (B40)."""
+    a, b = await world.joined(2)
+    await world.kept(a)
+    theirs = await b.get()
+    world.clock.advance(7201)
+    world.emulator.faults.add("POST /token", "drop_before")
+    with pytest.raises(RefreshOutcomeUnknown):
+        await (await a.get()).access_token()
+    await a.auth.aclose()
+    world.clock.advance(1800)
+    with pytest.raises(RefreshOutcomeUnknown):
+        await theirs.access_token()
+    world.clock.advance(1800)
+    assert world.lives(await theirs.access_token())
 
 
 async def test_an_outage_long_ago_delays_nobody(world: Any) -> None:

@@ -141,29 +141,39 @@ async def test_a_store_that_went_back(open_world: Any, reuse: str) -> None:
         await theirs.user.me()
         world.disk._records[KEY] = before
         assert await a.get() is ours
+        assert _kept(world).pair == ours.tokens
+        world.disk._records[KEY] = before
         world.clock.advance(7201)
         await asyncio.gather(ours.user.me(), theirs.user.me())
         assert _kept(world).pair == ours.tokens == theirs.tokens
         world.emulator.assert_spends(4)
 
 
-async def test_refused_but_renewed_elsewhere(world: Any) -> None:
+@REUSE
+async def test_refused_but_renewed_elsewhere(open_world: Any, reuse: str) -> None:
     """After a definite refusal the store is read again: B's pair is taken, not wiped (B7)."""
-    a, b = await world.joined(2)
-    ours, theirs = await world.kept(a), await b.get()
-    world.clock.advance(7201)
-    held = world.emulator.faults.add("POST /token", "hold")
-    refreshing = asyncio.create_task(ours.access_token())
-    await held.arrived
-    b.store.lapse()
-    with pytest.raises(errors.RefreshOutcomeUnknown):
-        await theirs.refresh()
-    await theirs.refresh()  # B insists, and is first at the service
-    held.release()
-    assert await refreshing == theirs.tokens.access_token
-    assert _kept(world).pair == theirs.tokens
-    assert not _kept(world).ended
-    assert not a.told(told.SessionOver)
+    async with open_world(reuse=reuse) as world:
+        a, b = await world.joined(2)
+        ours, theirs = await world.kept(a), await b.get()
+        world.clock.advance(7201)
+        held = world.emulator.faults.add("POST /token", "hold")
+        refreshing = asyncio.create_task(ours.access_token())
+        await held.arrived
+        b.store.lapse()
+        with pytest.raises(errors.RefreshOutcomeUnknown):
+            await theirs.refresh()
+        await theirs.refresh()  # B insists, and is first at the service
+        held.release()
+        assert await refreshing == theirs.tokens.access_token
+        assert _kept(world).pair == theirs.tokens
+        assert not _kept(world).ended
+        assert not a.told(told.SessionOver)
+        if reuse == "refuse":
+            await ours.user.me()
+        else:  # the late request made the service end the pair that B has got
+            with pytest.raises(errors.SessionEnded):
+                await ours.user.me()
+        assert world.emulator.spends == 1
 
 
 async def test_refused_for_now_but_renewed_elsewhere(world: Any) -> None:
