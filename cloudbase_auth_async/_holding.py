@@ -25,6 +25,9 @@ from cloudbase_auth_async.errors import CloudBaseAuthError
 
 T = TypeVar("T")
 
+# How often somebody else's flight may end without a word on our session.
+_MOST_FLIGHTS = 4
+
 # How soon it is asked of the store again whether another process's refresh has ended.
 _LOOK_SECONDS = 15.0
 
@@ -260,7 +263,14 @@ class Holding:
 
     async def _renewed(self, *, insist: bool = False) -> None:
         """Wait for one refresh, begun now or before; its outcome is in the session's state."""
-        await self._join(insist=insist).wait()
+        pair = self._pair
+        for _ in range(_MOST_FLIGHTS):
+            flight = self._join(insist=insist)
+            await flight.wait()
+            told = self._pair is not pair or self._setback is not None
+            if told or not isinstance(flight.failure, errors.NotSignedIn):
+                return
+            # Another session's key was gone: that says nothing of this one.
 
     def _count_anew(self) -> None:
         """Correct the life of a restored pair when the service's clock became known."""

@@ -212,7 +212,7 @@ class Keeper(Place):
         if not errand.alive and not wait:
             # A store that was away since took the warning's time from whoever it was meant for.
             fresh = kept.warned and abs(now - kept.again_at) <= _STALE_SECONDS and not self._away
-            if kept.by == self._sent or fresh or kept.warned >= _MOST_WARNINGS:
+            if (kept.by and kept.by == self._sent) or fresh or kept.warned >= _MOST_WARNINGS:
                 return True
             wait = _WARNING_SECONDS
             warning = attrs.evolve(
@@ -224,6 +224,7 @@ class Keeper(Place):
             if not await self._write(warning, expected=look.there):
                 return False
             self._learn(Known(warning.pair, warning.generation))
+            self._unsent = ""  # if it was our own claim, the warning counts it out already
             self._away = False
         raise RefreshOutcomeUnknown(
             "a refresh was sent before and nobody knows how it ended", again_in_seconds=wait

@@ -4,11 +4,12 @@ One session's place in a store: what is known of the record there, and how it is
 Whoever writes expects the generation it saw last; nobody overwrites what they have not read.
 """
 
+import secrets
 from typing import Final
 
 import attrs
 
-from cloudbase_auth_async import events
+from cloudbase_auth_async import _policy, events
 from cloudbase_auth_async._lifetime import ServerTime, lifetime_of
 from cloudbase_auth_async._observe import Stream
 from cloudbase_auth_async._records import Kept, first_generation, read, same_line, written
@@ -29,6 +30,7 @@ class Place:
         key: of the session.
         known: what this process knows of it.
         over: whether it was signed out or dropped here, or was found to be elsewhere.
+        passed: whether a new sign-in has the key here; what is unsaved is still brought to an end.
         loss: how it came to be lost, in the words of `SessionOver.reason`.
     """
 
@@ -42,6 +44,7 @@ class Place:
         "known",
         "loss",
         "over",
+        "passed",
     )
 
     def __init__(
@@ -63,6 +66,7 @@ class Place:
         self.key = key
         self.known = known
         self.over = False
+        self.passed = False
         self.loss = "elsewhere"
 
     @property
@@ -98,13 +102,18 @@ class Place:
         """
         Write the pair of a new sign-in over whatever is there.
 
+        If it is the same pair once more, what is known of its refresh token stays.
+
         Raises:
             StoreError: it is not written.
         """
         for _ in range(MOST_ROUNDS):
-            there = (await self.look()).there
+            look = await self.look()
             kept = Kept(generation=first_generation(), pair=pair)
-            if await self._write(kept, expected=there):
+            old, token = look.kept, pair.refresh_token
+            if old is not None and token is not None and old.pair.refresh_token == token:
+                kept = attrs.evolve(old, generation=kept.generation, pair=pair)
+            if await self._write(kept, expected=look.there):
                 self._learn(Known(pair, kept.generation))
                 return
         raise StoreBusy("a session was written by others again and again")
@@ -122,12 +131,27 @@ class Place:
         try:
             look = await self.look()
             older = standing(look.kept, self.known) is Standing.OURS
-            if older or look.kept is None or look.kept.pair is self.known.pair:
-                kept = Kept(generation=self.known.generation + 1, pair=self.known.pair)
+            damaged = look.kept is None or look.kept.pair is self.known.pair
+            if (older or damaged) and not self.over:
+                kept = self._again(doubtful=damaged)
                 if await self._write(kept, expected=look.there):
                     self._learn(Known(kept.pair, kept.generation))
+                await self._stay_away()
         except StoreError as failure:
             self.degraded(failure)
+
+    async def _stay_away(self) -> None:
+        """Take back what was written while the session was signed out or dropped."""
+        if self.over:
+            await self.forget()
+
+    def _again(self, *, doubtful: bool) -> Kept:
+        """Return our record; in place of a damaged one, an old token may be one that is spent."""
+        kept = Kept(generation=self.known.generation + 1, pair=self.known.pair)
+        if not doubtful or self._usable(kept.pair):
+            return kept
+        again_at = self._server_time.now() + _policy.FIRST_PROBE_SECONDS
+        return attrs.evolve(kept, tries=1, again_at=again_at, by=secrets.token_hex(8))
 
     async def forget(self) -> TokenPair | None:
         """

@@ -17,6 +17,7 @@ _FIRST_PAUSE_SECONDS = 0.5
 # Far less than others wait before they send the token that bought the pair once more.
 _LONGEST_PAUSE_SECONDS = 5.0
 _AT_ONCE = 16
+_LONGEST_SECONDS = 60.0
 
 
 class Saving:
@@ -41,7 +42,17 @@ class Saving:
     def keeper(self, key: str) -> Keeper | None:
         """Return the keeper that alone has the newest pair of a session."""
         kept = (keeper for keeper in self._unsaved.values() if keeper.key == key)
-        return next((keeper for keeper in kept if keeper.unsaved), None)
+        return next((keeper for keeper in kept if keeper.unsaved and not keeper.passed), None)
+
+    def passed(self, key: str) -> None:
+        """Note that a new sign-in has the key."""
+        for keeper in self._unsaved.values():
+            keeper.passed = keeper.passed or keeper.key == key
+
+    def dropped(self, key: str) -> None:
+        """Note that nobody wants what is under the key."""
+        for keeper in self._unsaved.values():
+            keeper.over = keeper.over or keeper.key == key
 
     def _go_on(self) -> None:
         """Keep trying in the loop where the client lives now."""
@@ -86,9 +97,10 @@ class Saving:
     async def _work(self, queue: Iterator[tuple[int, Keeper]]) -> None:
         for number, keeper in queue:
             try:
-                await keeper.settle(self._revoke)
-            except NotSignedIn:
-                pass  # then there is nothing left to save
+                async with asyncio.timeout(_LONGEST_SECONDS):
+                    await keeper.settle(self._revoke)
+            except (NotSignedIn, TimeoutError):
+                pass  # there is nothing left to save; or the next round tries again
             except Exception as failure:  # noqa: BLE001 - a store of somebody's own; try it again
                 asyncio.get_running_loop().call_exception_handler(
                     {

@@ -24,7 +24,7 @@ class Sharing(Holding):
         if pair.sub is None and self._pair.refresh_token != pair.refresh_token:
             return False  # nobody knows whose they are
         self._keeper = keeper
-        self._take(pair)
+        self._renew(pair)
         return True
 
     def look_again(self, kept: Kept) -> bool:
@@ -39,12 +39,17 @@ class Sharing(Holding):
             keeper.known = Known(kept.pair, kept.generation)
         newest = keeper.known.pair  # a saving in the background may have found it
         if not keeper.unsaved and not _same(newest, self._pair):
-            self._take(newest)
+            self._renew(newest)
         if found is Standing.ENDED and self.can_refresh:
             self._failed(
                 errors.SessionEnded("the service refused the refresh token; sign in again")
             )
         return True
+
+    def _renew(self, pair: TokenPair) -> None:
+        """Go on with a pair that came without a refresh of ours: old failures mean nothing."""
+        self._exchange.remembered.failed(pair.refresh_token, None)
+        self._take(pair)
 
     def ahead(self, kept: Kept) -> bool:
         """Tell whether this session knows a newer record than the one in the store."""

@@ -64,9 +64,15 @@ class Sessions:
         self._check_open()
         pair = await self._latest(pair_of(tokens))
         keeper = self._keeper(key, Known(pair, 0))
-        await keeper.put(pair)
-        if await keeper.overtaken():
-            return TokenSession(self._rooms, pair, keeper)  # a later sign-in has the key
+        while True:
+            await keeper.put(pair)
+            if await keeper.overtaken():
+                return TokenSession(self._rooms, pair, keeper)  # a later sign-in has the key
+            newest = await self._latest(pair)
+            if newest is pair:
+                break
+            pair = newest  # a refresh replaced it while it was written
+        self._rooms.exchange.saving.passed(key)
         held = self._held(key)
         if held is not None:
             if held.resume(pair, keeper):
@@ -100,7 +106,7 @@ class Sessions:
                     return held  # nobody wrote since: the path of nearly every call
                 kept = None if record is None else read(record, owner=self._owner)
             except StoreError as failure:
-                held = held or self._rescued(key)
+                held = self._held(key) or self._rescued(key)
                 if held is None or held.keeper is None:
                     raise
                 held.keeper.degraded(failure)
@@ -133,6 +139,7 @@ class Sessions:
         held = self._here.pop(key, None)
         if held is not None:
             held.gone("dropped")
+        self._rooms.exchange.saving.dropped(key)
         for _ in range(_MOST_ROUNDS):
             there = await self._generation(key)
             if there is None:

@@ -28,7 +28,7 @@ from cloudbase_auth_async.testing import Emulator, ManualClock
 SESSIONS = 5_000
 # As multiples of the floor. A copy of the tokens alone is 1, and a held session has one.
 MOST_STORED = 1.3
-MOST_HELD = 3.0
+MOST_HELD = 2.4
 # Once it is dropped nothing is left of it but the room its key had in emptied dicts.
 MOST_LEFT = 0.1
 
