@@ -7,7 +7,6 @@ The extra `redis` brings what this module needs; nothing else in the library imp
 import asyncio
 import base64
 import contextlib
-import inspect
 import os
 import re
 import secrets
@@ -24,6 +23,7 @@ from cloudbase_auth_async.stores._waiting import Queue, Queues, to_the_end
 from cloudbase_auth_async.stores.base import Lease, Record
 
 try:
+    from redis import Redis, RedisCluster
     from redis.exceptions import NoScriptError, RedisClusterException, RedisError
 except ImportError:
     raise ImportError(
@@ -106,7 +106,8 @@ class RedisStore:
         Raises:
             ConfigurationError: an argument is wrong.
         """
-        if not inspect.iscoroutinefunction(getattr(redis, "execute_command", None)):
+        blocking = isinstance(redis, Redis | RedisCluster)
+        if blocking or not callable(getattr(redis, "execute_command", None)):
             raise ConfigurationError("redis", "must be a client of redis.asyncio")
         if not text("prefix", prefix).isascii():
             raise ConfigurationError("prefix", "must be ASCII")
