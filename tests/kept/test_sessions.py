@@ -146,12 +146,14 @@ async def test_session_per_request(world: Any) -> None:
     await world.kept(a)
     world.clock.advance(7201)
 
-    async def request(process: Any) -> str:
+    async def request(process: Any) -> tuple[str, Any]:
         session = await process.get()
-        return str((await session.user.me()).sub)
+        return (await session.user.me()).sub, session
 
-    subs = await asyncio.gather(*(request(each) for each in (a, b) for _ in range(50)))
-    assert len(set(subs)) == 1
+    found = await asyncio.gather(*(request(each) for each in (a, b) for _ in range(50)))
+    assert len({sub for sub, _ in found}) == 1
+    assert len({id(session) for _, session in found}) == 2  # one for each process
+    assert {await a.get(), await b.get()} == {session for _, session in found}
     world.emulator.assert_spends(1)
 
 
