@@ -13,6 +13,7 @@ for each connection, so the same seed spoils the same connections.
 | half-close | some bytes of the answer, then an orderly end |
 | stall | some bytes of the answer, then nothing until its patience ends |
 | slow | the answer in small pieces |
+| reorder | the answer after the one that another connection gets later |
 
 `python -m tests.fleet.chaos --minutes 3` runs for longer and prints what happened.
 """
@@ -44,7 +45,7 @@ LIFETIME_SECONDS: Final = 7200
 # Longer than the longest pause between two requests about one refresh token.
 FORGIVING_SECONDS: Final = 30 * 86400.0
 PATIENCE_SECONDS: Final = 0.25
-SPOILED: Final = ("refuse", "lose", "truncate", "half-close", "stall", "slow")
+SPOILED: Final = ("refuse", "lose", "truncate", "half-close", "stall", "slow", "reorder")
 # How many callers ask the service, too; and what connecting again may take of virtual time.
 _ME_SHARE: Final = 0.1
 _RETRY_SECONDS: Final = 10.0
@@ -67,6 +68,18 @@ class Proxy:
     share: float
     drawn: "collections.Counter[str]" = attrs.field(factory=collections.Counter[str])
     port: int = 0
+    _carried: asyncio.Event = attrs.field(factory=asyncio.Event)
+
+    def carried(self) -> None:
+        """Let go who waits for somebody else's answer."""
+        self._carried.set()
+        self._carried = asyncio.Event()
+
+    async def others(self) -> None:
+        """Wait for somebody else's answer, but not for long: there may be none."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(PATIENCE_SECONDS / 8):
+                await self._carried.wait()
 
     @asynccontextmanager
     async def open(self) -> AsyncGenerator[None, None]:
@@ -102,46 +115,48 @@ class Proxy:
         far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self.target)
         asking = asyncio.create_task(_pass(reader, far_writer))
         try:
-            await _answer(far_reader, writer, draw, after)
+            await self._answer(far_reader, writer, draw, after)
         finally:
             asking.cancel()
             await asyncio.wait([asking])
             far_writer.close()
+
+    async def _answer(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, draw: str, after: int
+    ) -> None:
+        """Carry the answers of one connection, spoiled as drawn."""
+        carried = 0
+        while data := await reader.read(2**16):
+            match draw:
+                case "reorder":
+                    await self.others()
+                case "lose":
+                    return
+                case "slow":
+                    for start in range(0, len(data), 200):
+                        writer.write(data[start : start + 200])
+                        await asyncio.sleep(0)
+                    continue
+                case "truncate" | "half-close" | "stall" if carried + len(data) >= after:
+                    writer.write(data[: after - carried])
+                    await writer.drain()
+                    if draw == "half-close":
+                        writer.write_eof()
+                    if draw != "truncate":
+                        await asyncio.sleep(4 * PATIENCE_SECONDS)
+                    return
+                case _:
+                    pass
+            carried += len(data)
+            writer.write(data)
+            self.carried()
+            await writer.drain()
 
 
 async def _pass(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     with contextlib.suppress(ConnectionError):
         while data := await reader.read(2**16):
             writer.write(data)
-
-
-async def _answer(
-    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, draw: str, after: int
-) -> None:
-    """Carry the answers of one connection, spoiled as drawn."""
-    carried = 0
-    while data := await reader.read(2**16):
-        match draw:
-            case "lose":
-                return
-            case "slow":
-                for start in range(0, len(data), 200):
-                    writer.write(data[start : start + 200])
-                    await asyncio.sleep(0)
-                continue
-            case "truncate" | "half-close" | "stall" if carried + len(data) >= after:
-                writer.write(data[: after - carried])
-                await writer.drain()
-                if draw == "half-close":
-                    writer.write_eof()
-                if draw != "truncate":
-                    await asyncio.sleep(4 * PATIENCE_SECONDS)
-                return
-            case _:
-                pass
-        carried += len(data)
-        writer.write(data)
-        await writer.drain()
 
 
 @attrs.define(eq=False)
