@@ -43,7 +43,7 @@ async def sudo(auth: AuthClient) -> Any:
 
 
 SUDO = b'{"sudo_token":"s"}'
-GZIPPED = gzip.compress(SUDO)
+GZIPPED = gzip.compress(SUDO, mtime=0)
 GOOD: dict[str, Any] = {
     "length": http(SUDO),
     "until the end": HEAD + b"\r\n" + SUDO,
