@@ -104,15 +104,13 @@ def path_part(argument: str, value: object) -> str:
 
 def seconds(argument: str, value: object) -> float:
     """Check a positive, finite number of seconds."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < 1e9:  # noqa: PLR2004
-        raise ConfigurationError(argument, "must be a positive number of seconds")
-    return float(value)
+    return rate(argument, value, of=" of seconds")
 
 
-def rate(argument: str, value: object) -> float:
-    """Check a positive, finite number of something a second."""
+def rate(argument: str, value: object, *, of: str = "") -> float:
+    """Check a positive, finite number, such as of something a second."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < 1e9:  # noqa: PLR2004
-        raise ConfigurationError(argument, "must be a positive number")
+        raise ConfigurationError(argument, f"must be a positive number{of}")
     return float(value)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from cloudbase_auth_async import config, errors
 from cloudbase_auth_async._holding import Rooms
 from cloudbase_auth_async._keeping import Keeper
+from cloudbase_auth_async._place import MOST_ROUNDS
 from cloudbase_auth_async._records import Kept, read
 from cloudbase_auth_async._renewal import Renewal
 from cloudbase_auth_async._sealed import sealed
@@ -98,7 +99,7 @@ class Sessions:
         """
         config.text("key", key)
         self._check_open()
-        for _ in range(_MOST_ROUNDS):
+        for _ in range(MOST_ROUNDS):
             held, known = self._held(key), self._known(key)
             try:
                 record = await self._store.load(key)
@@ -140,7 +141,7 @@ class Sessions:
         if held is not None:
             held.gone("dropped")
         self._rooms.exchange.saving.dropped(key)
-        for _ in range(_MOST_ROUNDS):
+        for _ in range(MOST_ROUNDS):
             there = await self._generation(key)
             if there is None:
                 return held is not None
@@ -241,6 +242,3 @@ class Sessions:
         if self._rooms.background.closed:
             raise errors.ClientClosed("the client is closed")
         self._rooms.background.here()
-
-
-_MOST_ROUNDS = 10
