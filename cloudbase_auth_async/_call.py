@@ -5,7 +5,7 @@ A call as data: what an endpoint builds, what the pipeline sends, what comes bac
 bytes that cross the transport. Nothing here does anything.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -15,14 +15,19 @@ from cloudbase_auth_async.errors import ApiError
 
 T = TypeVar("T")
 
+QueryValue = str | tuple[str, ...] | None
+
 
 class Auth(Enum):
     """Whose name stands in the `Authorization` header of a form."""
 
+    NOBODY = "no credentials, and no client named: a public document"
     CLIENT = "Basic client_id:client_secret, else the client_id query parameter"
+    CLIENT_BASIC = "Basic client_id:client_secret, with an empty secret where there is none"
     CLIENT_SECRET = "Basic client_id:client_secret, and nothing without a secret"  # noqa: S105
     USER = "Bearer, the session's access token"
     SUBJECT = "Bearer, the very token the call is about"
+    KEY = "a Tencent Cloud key: its own Basic, or a signature of the request"
 
 
 class Dialect(Enum):
@@ -48,6 +53,30 @@ class Turn(Enum):
     INVALID_ARGUMENT = 3
 
 
+class Key(Protocol):
+    """A Tencent Cloud key, as the pipeline knows it."""
+
+    @property
+    def secrets(self) -> Sequence[str]:
+        """What of it must not come back in an error's text."""
+        ...
+
+    def authorization(
+        self, *, method: str, url: str, content_type: str, body: bytes, now: float
+    ) -> str:
+        """
+        Return the `Authorization` header of one request.
+
+        Args:
+            method: in upper case.
+            url: as it is sent, query included.
+            content_type: the header's value.
+            body: the very bytes that are sent.
+            now: the service's epoch seconds, as far as they are known.
+        """
+        ...
+
+
 @attrs.frozen(kw_only=True)
 class Form:
     """
@@ -59,7 +88,9 @@ class Form:
         parts: values for the route; quoted when the URL is made.
         device: whether the `x-device-id` header goes along.
         body: JSON fields; None for no body at all. Fields that are None are left out.
+        query: a tuple repeats its parameter; what is None is left out.
         subject: the token for `Auth.SUBJECT`.
+        key: what `Auth.KEY` signs with.
     """
 
     dialect: Dialect = Dialect.PRIMARY
@@ -67,10 +98,11 @@ class Form:
     route: str
     auth: Auth
     parts: Mapping[str, str] = attrs.field(factory=dict[str, str], repr=False)
-    query: Mapping[str, str | None] = attrs.field(factory=dict[str, str | None], repr=False)
+    query: Mapping[str, QueryValue] = attrs.field(factory=dict[str, QueryValue], repr=False)
     body: Mapping[str, Any] | None = attrs.field(default=None, repr=False)
     device: bool = False
     subject: str | None = attrs.field(default=None, repr=False)
+    key: Key | None = attrs.field(default=None, repr=False)
 
 
 @attrs.frozen(kw_only=True)
@@ -91,6 +123,9 @@ class Call(Generic[T]):
             that does not is checked in the next form.
         salvage: whether an answer that is partly malformed must not be lost, because the
             service has acted on the call and cannot be asked again.
+        captcha_token: proof of a solved captcha that goes along from the start.
+        captcha: whether a captcha that the service demands of this call may be put to the
+            client's solver; not of the calls that solve one.
     """
 
     operation: str
@@ -103,6 +138,8 @@ class Call(Generic[T]):
     renamed: Mapping[str, type[ApiError]] = attrs.field(factory=dict[str, type[ApiError]])
     conclusive: Callable[[T], bool] | None = None
     salvage: bool = False
+    captcha_token: str | None = attrs.field(default=None, repr=False)
+    captcha: bool = True
 
 
 class Caller(Protocol):

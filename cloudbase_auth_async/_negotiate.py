@@ -8,6 +8,7 @@ Which contract a service speaks, decided without asking it more than it takes.
 or an introspection says "inactive" and that form has not proved itself yet |
 | introspect, revoke, without a secret | the token as bearer | never |
 | send a code without `target` | no such field | `invalid_argument` |
+| any call with a captcha token | in a header, then in the query | `captcha_required`: not seen |
 
 What worked is remembered for each feature, in the client, and goes first from then on. Nothing
 here does I/O.
@@ -55,6 +56,18 @@ def candidates(
     if call.turn is Turn.INVALID_ARGUMENT and spoken is Dialect.DOCUMENTED:
         return [form for form in forms if form.dialect is spoken] or forms
     return sorted(forms, key=lambda form: form.dialect is not spoken)
+
+
+def captcha_places(*, pinned: DialectName, spoken: Dialect | None) -> Sequence[Dialect]:
+    """
+    Choose where a captcha token is put: in the documented header, or in the query of the other.
+
+    The header first where nothing is known: a URL is logged by whatever stands between.
+    """
+    if pinned != "auto":
+        return [Dialect(pinned)]
+    places = [Dialect.DOCUMENTED, Dialect.PRIMARY]
+    return sorted(places, key=lambda place: place is not spoken)
 
 
 def moves_on(turn: Turn, error: ApiError) -> bool:

@@ -5,48 +5,38 @@ A call goes through here as: forms to try (`_negotiate`) → a request → the t
 or refusal (`_verdict`) → again or not (`_retry`) → a model (`_codec`). It keeps no tokens.
 """
 
-import base64
-import json
 import logging
 import random
 import uuid
-from collections.abc import Mapping
-from typing import Any, TypeVar, cast
-from urllib.parse import quote, urlencode
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol, TypeVar, cast
 
 import attrs
 
 from cloudbase_auth_async import _negotiate, _retry
-from cloudbase_auth_async._call import Auth, Call, Dialect, Form, Request, Response
+from cloudbase_auth_async._call import Call, Dialect, Form, Request, Response
 from cloudbase_auth_async._clock import Clock
 from cloudbase_auth_async._codec import Malformed, decode, salvaged
 from cloudbase_auth_async._lifetime import ServerTime
 from cloudbase_auth_async._observe import log
+from cloudbase_auth_async._request import Author, Extras
 from cloudbase_auth_async._tokens import TokenPair, described
 from cloudbase_auth_async._transport import Transport
 from cloudbase_auth_async._verdict import judged
 from cloudbase_auth_async.config import Settings
-from cloudbase_auth_async.errors import ApiError, DecodeError, RequestTimedOut, TransportError
+from cloudbase_auth_async.errors import (
+    ApiError,
+    CaptchaInvalid,
+    CaptchaRequired,
+    DecodeError,
+    RequestTimedOut,
+    TransportError,
+)
 
 T = TypeVar("T")
 
-# Body, query and path fields whose values must not come back in an error's text.
-_SECRET_FIELDS = frozenset(
-    {
-        "anonymous_token",
-        "new_password",
-        "old_password",
-        "password",
-        "provider_token",
-        "refresh_token",
-        "sudo_token",
-        "token",
-        "verification_code",
-        "verification_id",
-        "verification_token",
-    }
-)
-_SHORTEST_SECRET = 3
+# The name under which is remembered where this service looks for a captcha_token.
+_CAPTCHA = "captcha"
 
 
 @attrs.frozen
@@ -60,6 +50,20 @@ class _Answered:
     started: float
 
 
+class CaptchaDesk(Protocol):
+    """Whoever gets captchas solved."""
+
+    async def served(self, attempt: Callable[[str | None], Awaitable[T]], demand: ApiError) -> T:
+        """
+        Answer a call that the service wants a captcha for.
+
+        Args:
+            attempt: makes the call, with a captcha token or without.
+            demand: what the service said; raised anew if nobody solves one.
+        """
+        ...
+
+
 class BaseCaller:
     """
     Answers calls; see the module's first lines.
@@ -68,6 +72,7 @@ class BaseCaller:
         settings: of the client.
         clock: ours.
         server_time: the service's clock, as far as its answers told.
+        captcha: who answers captchas; None if nobody does.
     """
 
     def __init__(
@@ -78,14 +83,10 @@ class BaseCaller:
         self.server_time: ServerTime = ServerTime(clock)
         self.jitter: random.Random = random.Random()  # noqa: S311 - spreads retries, guards nothing
         self._transport = transport
-        self._user_agent = user_agent
+        self._author = Author.of(settings, user_agent)
         self._budget = _retry.Budget()
         self._spoken: dict[str, Dialect] = {}
-        self._basic = None
-        # The documented contract has no client secret.
-        if settings.client_secret is not None and settings.dialect != "documented":
-            pair = f"{settings.client_id}:{settings.client_secret}"
-            self._basic = "Basic " + base64.b64encode(pair.encode()).decode()
+        self.captcha: CaptchaDesk | None = None
 
     async def call(self, call: Call[T]) -> T:
         """Answer a call that needs no user."""
@@ -104,18 +105,57 @@ class BaseCaller:
             TransportError: no answer came in time.
             DecodeError: the answer is not what the call answers.
         """
+        try:
+            return await self._with_captcha(call, bearer, call.captcha_token)
+        except (CaptchaRequired, CaptchaInvalid) as refusal:
+            demand = refusal
+        if self.captcha is None or not call.captcha:
+            raise demand
+        return await self.captcha.served(
+            lambda captcha_token: self._with_captcha(call, bearer, captcha_token), demand
+        )
+
+    async def _with_captcha(
+        self, call: Call[T], bearer: str | None, captcha_token: str | None
+    ) -> T:
+        """
+        Answer a call that carries a captcha token, where the service looks for it.
+
+        A service that demands a captcha although one was sent has not seen it, so the token is
+        still good: it is sent once more in the other place.
+        """
+        if captcha_token is None:
+            return await self._negotiated(call, Extras(bearer=bearer))
+        refusal: CaptchaRequired | None = None
+        for dialect in _negotiate.captcha_places(
+            pinned=self.settings.dialect, spoken=self._spoken.get(_CAPTCHA)
+        ):
+            in_query = dialect is Dialect.PRIMARY
+            extras = Extras(bearer=bearer, captcha_token=captcha_token, captcha_in_query=in_query)
+            try:
+                answer = await self._negotiated(call, extras)
+            except CaptchaRequired as unseen:
+                refusal = unseen
+            else:
+                self._spoken[_CAPTCHA] = dialect
+                return answer
+        assert refusal is not None  # noqa: S101 - there is always a place
+        raise refusal
+
+    async def _negotiated(self, call: Call[T], extras: Extras) -> T:
+        """Answer a call in the form this service understands."""
         deadline = self.clock.monotonic() + self.settings.timeout
         spoken = self._spoken.get(call.feature or "")
         forms = _negotiate.candidates(
             call,
             pinned=self.settings.dialect,
-            has_secret=self._basic is not None,
+            has_secret=self._author.basic is not None,
             spoken=spoken,
         )
         refusals: list[ApiError] = []
         doubtful: T | None = None
         for form in forms:
-            answered = await self._attempts(call, form, bearer=bearer, deadline=deadline)
+            answered = await self._attempts(call, form, extras, deadline=deadline)
             if answered.refusal is None:
                 answer = self._decoded(call, answered)
                 if call.conclusive is None or call.conclusive(answer):
@@ -141,13 +181,13 @@ class BaseCaller:
             self._spoken[call.feature] = form.dialect
 
     async def _attempts(
-        self, call: Call[Any], form: Form, *, bearer: str | None, deadline: float
+        self, call: Call[Any], form: Form, extras: Extras, *, deadline: float
     ) -> _Answered:
         """Send one form until it is answered or may not be sent again."""
         attempt = 0
         while True:
             attempt += 1
-            outcome = await self._once(call, form, bearer=bearer, deadline=deadline)
+            outcome = await self._once(call, form, extras, deadline=deadline)
             failure = outcome if isinstance(outcome, TransportError) else outcome.refusal
             if failure is not None and self._again(call, failure, attempt):
                 wait = _retry.pause(failure, attempt=attempt, jitter=self.jitter)
@@ -167,10 +207,12 @@ class BaseCaller:
         )
 
     async def _once(
-        self, call: Call[Any], form: Form, *, bearer: str | None, deadline: float
+        self, call: Call[Any], form: Form, extras: Extras, *, deadline: float
     ) -> _Answered | TransportError:
         """Send one form once. A transport error is returned: whether it is raised comes later."""
-        request = self._request(call, form, bearer=bearer)
+        request = self._author.request(
+            call, form, extras, request_id=str(uuid.uuid4()), now=self.server_time.now()
+        )
         started = self.clock.monotonic()
         if started >= deadline:
             return RequestTimedOut(
@@ -195,7 +237,7 @@ class BaseCaller:
                 request_id=request.request_id,
                 renamed=call.renamed,
                 server_now=self.server_time.now(),
-                secrets=lambda: self._secrets(form, bearer),
+                secrets=lambda: self._author.secrets(form, extras),
             )
         except Malformed as trouble:
             malformed = trouble
@@ -236,65 +278,6 @@ class BaseCaller:
         server_started = self.server_time.now() - (self.clock.monotonic() - started)
         dated = attrs.evolve(cast("TokenPair", answer), started=started)
         return cast("T", described(dated, server_now=server_started))
-
-    def _request(self, call: Call[Any], form: Form, *, bearer: str | None) -> Request:
-        request_id = str(uuid.uuid4())
-        headers = {
-            "Accept": "application/json",
-            "Accept-Encoding": "gzip",
-            "User-Agent": self._user_agent,
-            "x-request-id": request_id,
-        }
-        query = {name: value for name, value in form.query.items() if value is not None}
-        if form.device:
-            headers["x-device-id"] = self.settings.device_id
-        if form.auth is Auth.USER:
-            authorization: str | None = f"Bearer {bearer}"
-        elif form.auth is Auth.SUBJECT:
-            authorization = f"Bearer {form.subject}"
-        else:
-            authorization = self._basic
-        if authorization is None:
-            query["client_id"] = self.settings.client_id
-        body = None
-        if form.body is not None:
-            headers["Content-Type"] = "application/json"
-            body = _encoded(form.body)
-        return Request(
-            operation=call.operation,
-            method=form.method,
-            route=form.route,
-            request_id=request_id,
-            fresh_connection=call.fresh_connection,
-            authorization=authorization,
-            url=self.settings.base_url + _path(form) + _query(query),
-            headers=headers,
-            body=body,
-        )
-
-    def _secrets(self, form: Form, bearer: str | None) -> list[str]:
-        """List what an error's text must not repeat, also as it stands in a URL or in JSON."""
-        named = [form.body or {}, form.query, form.parts]
-        values = [v for fields in named for k, v in fields.items() if k in _SECRET_FIELDS]
-        encoded = None if self._basic is None else self._basic.removeprefix("Basic ")
-        values += [bearer, form.subject, self.settings.client_secret, encoded]
-        texts = {v for v in values if isinstance(v, str) and len(v) >= _SHORTEST_SECRET}
-        texts |= {json.dumps(text)[1:-1] for text in texts} | {quote(t, safe="") for t in texts}
-        # Longest first: an old password that begins the new one would leave its end standing.
-        return sorted(texts, key=len, reverse=True)
-
-
-def _path(form: Form) -> str:
-    return form.route.format_map({name: quote(part, safe="") for name, part in form.parts.items()})
-
-
-def _query(query: Mapping[str, str]) -> str:
-    return "?" + urlencode(query, quote_via=quote) if query else ""
-
-
-def _encoded(body: Mapping[str, Any]) -> bytes:
-    present = {name: value for name, value in body.items() if value is not None}
-    return json.dumps(present).encode()
 
 
 def _decode_error(

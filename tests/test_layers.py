@@ -11,6 +11,15 @@ PACKAGE = ROOT / "cloudbase_auth_async"
 
 # A module imports only from layers with a lower number.
 LAYERS = {
+    -3: {"errors._remedies", "models._fields"},
+    -2: {"errors._base"},
+    -1: {
+        "errors._api",
+        "errors._session",
+        "models._account",
+        "models._proofs",
+        "models._third_party",
+    },
     0: {"_claims", "_clock", "_lazy", "_packed", "_version", "errors", "events", "models"},
     1: {
         "_background",
@@ -30,7 +39,16 @@ LAYERS = {
         "stores._waiting",
         "stores.memory",
     },
-    3: {"_codec", "_hooks", "_lifetime", "_negotiate", "_records", "_transport", "stores._files"},
+    3: {
+        "_codec",
+        "_hooks",
+        "_lifetime",
+        "_negotiate",
+        "_records",
+        "_request",
+        "_transport",
+        "stores._files",
+    },
     4: {"_policy", "_standing", "_verdict", "stores.file"},
     5: {
         "_brake",

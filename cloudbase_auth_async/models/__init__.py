@@ -1,0 +1,30 @@
+"""
+The values that calls answer: frozen, typed, secrets out of `repr`, unknown fields in `extra`.
+
+A field the service did not send, or sent as null, is None (or an empty tuple). Sets that the
+service may extend (`status`, `gender`, `provider_type`) stay plain strings.
+"""
+
+from cloudbase_auth_async.models._account import ProfileProvider, UserGroup, UserProfile
+from cloudbase_auth_async.models._proofs import (
+    Introspection,
+    SudoToken,
+    Verification,
+    VerifiedCode,
+)
+from cloudbase_auth_async.models._third_party import LinkedProvider
+
+__all__ = [
+    "Introspection",
+    "LinkedProvider",
+    "ProfileProvider",
+    "SudoToken",
+    "UserGroup",
+    "UserProfile",
+    "Verification",
+    "VerifiedCode",
+]
+
+# Tracebacks and reports name the place that users import from, not the room behind it.
+for _name in __all__:
+    globals()[_name].__module__ = __name__

@@ -1,0 +1,18 @@
+"""The kinds of fields that values from the wire have."""
+
+from typing import Any
+
+import attrs
+
+
+def unpicklable(self: object) -> Any:
+    raise TypeError(f"a {type(self).__name__} holds a secret and is not pickled")
+
+
+def extra_fields() -> Any:
+    # Unknown fields may hold secrets and mutable values: out of repr and out of hash.
+    return attrs.field(factory=dict[str, Any], repr=False, hash=False)
+
+
+def secret(default: Any = attrs.NOTHING) -> Any:
+    return attrs.field(default=default, repr=False)
