@@ -17,20 +17,26 @@ from cloudbase_auth_async._call import Response
 from cloudbase_auth_async._codec import Malformed, parse
 from cloudbase_auth_async.errors import ApiError
 
+# Every name of the vendor's clients and pages, except `unknown`: of that the status says more.
+# `invalid_grant` alone is an `InvalidGrant`: that class ends a session, whatever the status.
 BY_NAME: Mapping[str, type[ApiError]] = {
     "INVALID_ACCESS_TOKEN": errors.Unauthenticated,
     "INVALID_CREDENTIALS": errors.Unauthenticated,
     "MISSING_CREDENTIALS": errors.Unauthenticated,
     "aborted": errors.PreconditionFailed,
     "access_denied": errors.PermissionDenied,
+    "account_selection_required": errors.PreconditionFailed,
     "already_exists": errors.AlreadyExists,
     "authorization_pending": errors.AuthorizationPending,
+    "cancelled": errors.ServerUnavailable,
     "captcha_invalid": errors.CaptchaInvalid,
     "captcha_required": errors.CaptchaRequired,
+    "consent_required": errors.PreconditionFailed,
     "data_loss": errors.ServerUnavailable,
     "deadline_exceeded": errors.ServerUnavailable,
     "expired_token": errors.DeviceCodeExpired,
     "failed_precondition": errors.PreconditionFailed,
+    "interaction_required": errors.PreconditionFailed,
     "internal": errors.ServerUnavailable,
     "invalid_argument": errors.InvalidArgument,
     "invalid_client": errors.InvalidClient,
@@ -39,6 +45,8 @@ BY_NAME: Mapping[str, type[ApiError]] = {
     "invalid_password": errors.InvalidCredentials,
     "invalid_phone_number": errors.InvalidArgument,
     "invalid_request": errors.InvalidArgument,
+    "invalid_request_object": errors.InvalidArgument,
+    "invalid_request_uri": errors.InvalidArgument,
     "invalid_scope": errors.InvalidArgument,
     "invalid_status": errors.TooManyAttempts,
     "invalid_two_factor": errors.InvalidCode,
@@ -58,6 +66,9 @@ BY_NAME: Mapping[str, type[ApiError]] = {
     "provider_not_enabled": errors.LoginMethodDisabled,
     "provider_not_found": errors.NotFound,
     "rate_limit_exceeded": errors.RateLimited,
+    "registration_not_supported": errors.InvalidArgument,
+    "request_not_supported": errors.InvalidArgument,
+    "request_uri_not_supported": errors.InvalidArgument,
     "resource_exhausted": errors.RateLimited,
     "server_error": errors.ServerUnavailable,
     "slow_down": errors.SlowDown,
@@ -68,7 +79,9 @@ BY_NAME: Mapping[str, type[ApiError]] = {
     "unauthorized_client": errors.InvalidClient,
     "unavailable": errors.ServerUnavailable,
     "under_review": errors.UserPending,
+    "unimplemented": errors.PreconditionFailed,
     "unsupported_grant_type": errors.InvalidArgument,
+    "unsupported_response_type": errors.InvalidArgument,
     "user_blocked": errors.UserBlocked,
     "user_not_found": errors.UserNotFound,
     "user_pending": errors.UserPending,
@@ -114,6 +127,7 @@ NAME_OF_NUMBER: Mapping[int, str] = {
 
 _LONGEST_DESCRIPTION = 500
 _LONGEST_NAME = 100
+_MOST_READ = 8
 _LONGEST_WAIT_SECONDS = 1e9
 _INT32 = 2**31
 # Also what ends a line or turns its direction elsewhere than in ASCII.
@@ -235,7 +249,8 @@ def judged(
     error = family(told.name, response.status, renamed)(
         operation=operation,
         status=response.status,
-        error=_clean(told.name, _LONGEST_NAME, hidden),
+        # A name everybody knows holds no secret, whatever somebody's password is.
+        error=told.name if told.name in BY_NAME else _clean(told.name, _LONGEST_NAME, hidden),
         error_code=told.number,
         description=_clean(told.description, _LONGEST_DESCRIPTION, hidden),
         request_id=_clean(told.request_id, _LONGEST_NAME, hidden) or request_id,
@@ -259,11 +274,14 @@ def _clean(text: str | None, longest: int, secrets: Sequence[str]) -> str | None
     """Keep a foreign text from forging log lines, from filling them, from echoing secrets."""
     if text is None:
         return None
+    # With a text and a secret of a megabyte, looking for half a secret would stop everybody's loop.
+    text = text[: _MOST_READ * longest]
     for secret in secrets:
         text = text.replace(secret, "***")
     for secret in secrets:
-        # A service that cuts its own text may end it in the middle of a secret.
-        cut = next((n for n in range(len(secret) - 1, 3, -1) if text.endswith(secret[:n])), 0)
+        # A service that cuts its own text may end it in the middle of a secret, as we did.
+        most = min(len(secret) - 1, len(text))
+        cut = next((n for n in range(most, 3, -1) if text.endswith(secret[:n])), 0)
         text = text[: len(text) - cut] + "***" if cut else text
     # A lone surrogate would make the error impossible to print.
     return _CONTROL.sub(" ", text)[:longest].encode("utf-8", "replace").decode()

@@ -31,7 +31,8 @@ class CloudBaseAuthError(Exception):
         """
         Say in a sentence what to do about it: to a developer or an operator, in their language.
 
-        It goes by the error's class and the service's name for it, never by a message text.
+        It goes by the error's class and the service's name for it, never by a message text. A
+        class of your own has the remedy of the class it is made from.
 
         Args:
             language: `"en"` or `"zh"`.
@@ -41,8 +42,10 @@ class CloudBaseAuthError(Exception):
         """
         if language not in get_args(Language):
             raise ConfigurationError("language", "must be 'en' or 'zh'")
-        kinds = [kind.__name__ for kind in type(self).__mro__]
-        return _remedies.remedy(kinds, getattr(self, "error", None))[language]
+        # A class of somebody else's may have the name of one of ours.
+        ours = (k for k in type(self).__mro__ if k.__module__ == CloudBaseAuthError.__module__)
+        found = _remedies.remedy([k.__name__ for k in ours], getattr(self, "error", None))
+        return found.zh if language == "zh" else found.en
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuild, (self.__class__, self.args, dict(self.__dict__))

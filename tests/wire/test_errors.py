@@ -29,7 +29,8 @@ FAMILIES: dict[type[ApiError], str] = {
     # Of a sign-in, `not_found` can only mean the user.
     errors.UserNotFound: "user_not_found not_found",
     errors.AlreadyExists: "already_exists username_already_exists",
-    errors.PreconditionFailed: "failed_precondition aborted",
+    errors.PreconditionFailed: "failed_precondition aborted interaction_required"
+    " account_selection_required consent_required",
     errors.UserBlocked: "user_blocked",
     errors.UserPending: "user_pending under_review",
     errors.LoginMethodDisabled: "unimplemented login_method_disabled login_type_disabled"
@@ -41,14 +42,14 @@ FAMILIES: dict[type[ApiError], str] = {
     errors.InvalidClient: "invalid_client unauthorized_client",
     errors.ProviderFailed: "provider_error",
     errors.ServerUnavailable: "internal unavailable data_loss deadline_exceeded server_error"
-    " temporarily_unavailable",
+    " temporarily_unavailable cancelled",
     errors.InvalidArgument: "invalid_argument invalid_request invalid_scope out_of_range"
-    " unsupported_grant_type invalid_phone_number",
+    " unsupported_grant_type unsupported_response_type invalid_phone_number invalid_request_uri"
+    " invalid_request_object request_not_supported request_uri_not_supported"
+    " registration_not_supported",
 }
-# Names that say nothing a caller of this library acts on: the status decides.
-UNNAMED = "cancelled unknown unsupported_response_type interaction_required consent_required"
-UNNAMED += " account_selection_required invalid_request_uri invalid_request_object"
-UNNAMED += " request_not_supported request_uri_not_supported registration_not_supported"
+# Names that say nothing: the status decides. The last two the official client makes up by itself.
+UNNAMED = "unknown unreachable local"
 
 NUMBERS: dict[int, type[ApiError]] = {
     3: errors.InvalidArgument,
@@ -124,6 +125,15 @@ async def test_an_unknown_name_is_kept(name: str, emulator: Emulator, auth: Auth
     for status, family in STATUSES.items():
         error = await refused(emulator, auth, body, status=status)
         assert (type(error), error.error, error.description) == (family, name, text)
+
+
+async def test_unimplemented_depends_on_the_call(emulator: Emulator, auth: AuthClient) -> None:
+    """To a sign-in `unimplemented` means switched off; to any other call, not offered here."""
+    emulator.faults.add("*", "status", status=501, body={"error": "unimplemented"}, times=2)
+    with pytest.raises(errors.LoginMethodDisabled):
+        await auth.sign_in.anonymously()
+    with pytest.raises(errors.PreconditionFailed):
+        await auth.session(access_token="opaque").user.me()
 
 
 @pytest.mark.parametrize(("number", "family"), NUMBERS.items())

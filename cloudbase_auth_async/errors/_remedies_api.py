@@ -1,0 +1,141 @@
+"""
+What to do about each refusal of the service, by family; `_remedies_names.py` has the names.
+
+The Chinese texts use the words of the vendor's own pages and console.
+"""
+# ruff: noqa: RUF001 -- Chinese has its own punctuation
+
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+
+class Remedy(NamedTuple):
+    """One piece of advice, in each language."""
+
+    en: str
+    zh: str
+
+
+FOR_FAMILY: Final[Mapping[str, Remedy]] = {
+    "ApiError": Remedy(
+        "Look up `error` and `status` in the vendor's documentation; quote `request_id` when you"
+        " ask for help.",
+        "请根据 error 和 status 查阅云开发文档；联系技术支持时请提供 request_id。",
+    ),
+    "AlreadyExists": Remedy(
+        "Let the user sign in instead, or choose another user name, phone number or e-mail.",
+        "请改为登录，或换一个用户名、手机号或邮箱。",
+    ),
+    "AuthorizationPending": Remedy(
+        "Go on polling at the interval until the person has decided; `auth.device.wait()` does it"
+        " for you.",
+        "请按规定的间隔继续轮询，直到用户完成确认；auth.device.wait() 会自动处理。",
+    ),
+    "CaptchaInvalid": Remedy(
+        "Solve a new captcha from `auth.captcha.create()`: this `captcha_token` is wrong, used,"
+        " expired or another client's.",
+        "请用 auth.captcha.create() 重新获取图形验证码："
+        "当前 captcha_token 有误、已使用、已过期或属于其他客户端。",
+    ),
+    "CaptchaRequired": Remedy(
+        "Give the client a `captcha` solver, or pass the call a `captcha_token` from"
+        " `auth.captcha.verify()`.",
+        "需要图形验证码：请为客户端配置 captcha，"
+        "或将 auth.captcha.verify() 返回的 captcha_token 传给本次调用。",
+    ),
+    "DeviceCodeExpired": Remedy(
+        "Get a new code with `auth.device.authorize()` and show it to the person.",
+        "请用 auth.device.authorize() 重新获取设备码，并展示给用户。",
+    ),
+    "InvalidArgument": Remedy(
+        "Check the call's arguments against the vendor's page; `description` usually says which"
+        " one is wrong.",
+        "请对照云开发文档检查调用参数；description 通常会指出有误的参数。",
+    ),
+    "InvalidClient": Remedy(
+        "Check `client_id` and `client_secret`, and in the console what this client may do.",
+        "请检查 client_id 和 client_secret，并在云开发控制台确认该客户端的权限。",
+    ),
+    "InvalidCode": Remedy(
+        "Ask for the code again; if it was used or is too old, send a new one with"
+        " `auth.verification.send()`.",
+        "请让用户重新输入验证码；若验证码已使用或已过期，请用 auth.verification.send() 重新发送。",
+    ),
+    "InvalidCredentials": Remedy(
+        "Ask for the user name and the password again, and check that the user is one of this"
+        " environment.",
+        "请让用户重新输入用户名和密码，并确认该用户属于当前环境。",
+    ),
+    "InvalidGrant": Remedy(
+        "Get a new grant: let the user sign in, or go through the provider, once more. Do not send"
+        " this one again.",
+        "请重新获取授权：让用户重新登录，或重新走一遍身份源授权；不要再次使用同一凭证。",
+    ),
+    "LoginMethodDisabled": Remedy(
+        "Enable this login method in the console, under identity authentication.",
+        "请在云开发控制台「身份认证」的「登录方式」中启用该登录方式。",
+    ),
+    "NotFound": Remedy(
+        "Check the id or name that the call was given, and that it belongs to this environment.",
+        "请检查传入的 ID 或名称是否正确，以及是否属于当前环境。",
+    ),
+    "PermissionDenied": Remedy(
+        "Give the user or the client the permission that this call needs, in the console.",
+        "请在云开发控制台为该用户或客户端授予本次调用所需的权限。",
+    ),
+    "PreconditionFailed": Remedy(
+        "Check the state of the account, and the environment's settings in the console;"
+        " `description` usually says more.",
+        "请检查账号状态，并在云开发控制台检查环境配置；description 通常会说明原因。",
+    ),
+    "ProviderFailed": Remedy(
+        "Check the identity provider's settings in the console; if they are right, try again"
+        " later.",
+        "请在云开发控制台检查该身份源的配置；配置无误时请稍后重试。",
+    ),
+    "RateLimited": Remedy(
+        "Wait `retry_after` seconds, or a minute where it is None, and call less often.",
+        "请等待 retry_after 秒（为 None 时可等待一分钟）后重试，并降低调用频率。",
+    ),
+    "SecondFactorRequired": Remedy(
+        "Let the user go through the second factor, or bind a phone number for one, and sign in"
+        " again.",
+        "请让用户完成多因素认证，或先绑定所需的手机号，然后重新登录。",
+    ),
+    "ServerUnavailable": Remedy(
+        "Try again later; if it goes on, ask the vendor and quote `request_id`.",
+        "请稍后重试；若持续出现，请联系云开发技术支持并提供 request_id。",
+    ),
+    "SlowDown": Remedy(
+        "Wait five seconds longer between any two polls from now on; `auth.device.wait()` does it"
+        " for you.",
+        "请从现在起将轮询间隔延长 5 秒；auth.device.wait() 会自动处理。",
+    ),
+    "SudoRequired": Remedy(
+        "Call `session.user.sudo()` and pass its `sudo_token` to this call.",
+        "请先调用 session.user.sudo() 确认用户身份，再将返回的 sudo_token 传给本次调用。",
+    ),
+    "TooManyAttempts": Remedy(
+        "Wait before the next attempt, or let the user reset the password: the sign-in is locked"
+        " for a while.",
+        "密码错误次数过多，登录已被暂时锁定：请稍后再试，或让用户重置密码。",
+    ),
+    "Unauthenticated": Remedy(
+        "Refresh the session or let the user sign in again, and check that the access token is of"
+        " this environment.",
+        "请刷新会话或让用户重新登录，并确认访问令牌属于当前环境。",
+    ),
+    "UserBlocked": Remedy(
+        "Enable the user in the console, under user management, or tell them whom to ask.",
+        "请在云开发控制台的「用户管理」中启用该用户，或提示其联系管理员。",
+    ),
+    "UserNotFound": Remedy(
+        "Check the user's name, phone number or e-mail, and the environment id; a new user signs"
+        " up first.",
+        "请核对用户名、手机号或邮箱以及环境 ID；新用户请先注册。",
+    ),
+    "UserPending": Remedy(
+        "Wait until the user is activated and reviewed, or do it in the console.",
+        "请等待该用户激活并通过审核，或由管理员在云开发控制台处理。",
+    ),
+}
