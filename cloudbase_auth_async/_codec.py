@@ -20,6 +20,7 @@ from cattrs.gen import make_dict_structure_fn, override
 
 from cloudbase_auth_async import models
 from cloudbase_auth_async._tokens import TokenPair
+from cloudbase_auth_async.models._captcha import unpacked as unpacked_image
 
 T = TypeVar("T")
 
@@ -27,7 +28,10 @@ _LONGEST_LIST = 10_000
 _INT64 = 2**63  # beyond it no service means a number, and arithmetic with floats breaks
 _WORDS: dict[type, str] = {str: "a string", bool: "true or false"}
 # Fields of our own making: the wire cannot set them, a field of that name there is "extra".
-_OURS: dict[type, frozenset[str]] = {TokenPair: frozenset({"expires_at", "started"})}
+_OURS: dict[type, frozenset[str]] = {
+    TokenPair: frozenset({"expires_at", "started"}),
+    models.DeviceAuthorization: frozenset({"expires_at"}),
+}
 
 
 @attrs.frozen(kw_only=True)
@@ -35,6 +39,22 @@ class ProviderList:
     """The envelope of `providers.list`; no caller sees it."""
 
     data: tuple[models.LinkedProvider, ...] = ()
+    extra: Mapping[str, Any] = attrs.field(factory=dict[str, Any])
+
+
+@attrs.frozen(kw_only=True)
+class SignedOut:
+    """The answer of a sign-out that names where the browser goes on."""
+
+    redirect_uri: str | None = None
+    extra: Mapping[str, Any] = attrs.field(factory=dict[str, Any])
+
+
+@attrs.frozen(kw_only=True)
+class Existence:
+    """The answer of `accounts.exists`; its caller sees the bool."""
+
+    exist: bool
     extra: Mapping[str, Any] = attrs.field(factory=dict[str, Any])
 
 
@@ -90,16 +110,18 @@ def decode(document: Any, kind: type[T]) -> T:
     Raises:
         Malformed: with the path of the first thing that is wrong.
     """
+    # Scopes have children: how deep an answer goes is for whoever answers to say.
+    path, expected = "", "less depth"
     try:
         return _QUICK.structure(document, kind)
-    except (ValueError, KeyError):
+    except RecursionError:
         pass
-    # Again, by the converter that keeps track of where it is: too slow for answers that are fine.
-    path, expected = "", "something else"
-    try:
-        return _TRACKING.structure(document, kind)
-    except (ValueError, KeyError, cattrs.BaseValidationError) as failure:
-        path, expected = _locate(failure)
+    except (ValueError, KeyError):
+        # By the converter that keeps track of where it is: too slow for answers that are fine.
+        try:
+            return _TRACKING.structure(document, kind)
+        except (ValueError, KeyError, RecursionError, cattrs.BaseValidationError) as failure:
+            path, expected = _locate(failure)
     raise Malformed("$" + path, expected)
 
 
@@ -230,8 +252,12 @@ def _tidy_group(value: Any) -> Any:
     return {"id": value} if isinstance(value, str) else value
 
 
-def _tidy_providers(value: object) -> object:
-    """The primary contract says "list": it may come without an envelope."""
+def _tidy_listed(value: object) -> object:
+    """
+    A list may come without an envelope.
+
+    Of providers the primary contract says "list" and no more, and nobody documents a history.
+    """
     return {"data": cast("Any", value)} if isinstance(value, list) else value
 
 
@@ -253,10 +279,31 @@ def _tidy_tokens(value: Any) -> Any:
     return {**sent, "refresh_token": None} if sent.get("refresh_token") == "" else sent
 
 
+def _tidy_challenge(value: Any) -> Any:
+    """A picture that cannot be shown must not reach a person."""
+    sent = _mapping(value, None)
+    data = sent.get("data")
+    if isinstance(data, str) and unpacked_image(data) is None:
+        raise _Wrong("a data URI", ".data")
+    return sent
+
+
+def _tidy_pass(value: Any) -> Any:
+    """A captcha token must be able to stand in a header."""
+    sent = _mapping(value, None)
+    token = sent.get("captcha_token")
+    if isinstance(token, str) and not _BEARER.fullmatch(token):
+        raise _Wrong("a token", ".captcha_token")
+    return sent
+
+
 _TIDY: dict[type, Callable[[Any], Any]] = {
-    ProviderList: _tidy_providers,
+    ProviderList: _tidy_listed,
     TokenPair: _tidy_tokens,
+    models.CaptchaChallenge: _tidy_challenge,
+    models.CaptchaPass: _tidy_pass,
     models.Introspection: _tidy_introspection,
+    models.SecurityHistory: _tidy_listed,
     models.UserGroup: _tidy_group,
     models.UserProfile: _tidy_profile,
 }

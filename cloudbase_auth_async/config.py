@@ -68,6 +68,19 @@ def token(argument: str, value: object) -> str:
     return str(value)
 
 
+def optional_token(argument: str, value: object) -> str | None:
+    """Check a token that may be left out."""
+    return None if value is None else token(argument, value)
+
+
+def texts(argument: str, value: object) -> dict[str, str]:
+    """Check that a value maps names to strings, and return a copy."""
+    if not isinstance(value, Mapping):
+        raise ConfigurationError(argument, "must be a mapping")
+    pairs = cast("Mapping[object, object]", value)
+    return {text(argument, name): text(argument, each) for name, each in pairs.items()}
+
+
 def phone_number(argument: str, value: object) -> str:
     """Check `+86 13800000000`: country code, one space, digits."""
     if not _PHONE.fullmatch(text(argument, value)):
@@ -112,6 +125,25 @@ def rate(argument: str, value: object, *, of: str = "") -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < 1e9:  # noqa: PLR2004
         raise ConfigurationError(argument, f"must be a positive number{of}")
     return float(value)
+
+
+def flag(argument: str, value: object) -> bool:
+    """Check a yes or no; 1 is neither."""
+    if not isinstance(value, bool):
+        raise ConfigurationError(argument, "must be True or False")
+    return value
+
+
+def optional_flag(argument: str, value: object) -> bool | None:
+    """Check a yes or no that may be left out."""
+    return None if value is None else flag(argument, value)
+
+
+def count(argument: str, value: object) -> int:
+    """Check a positive number of things."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ConfigurationError(argument, "must be a positive integer")
+    return value
 
 
 def store(argument: str, value: object) -> None:
@@ -233,7 +265,7 @@ class Settings:
         timeout: object,
         connect_timeout: object,
         max_answer_bytes: object,
-        allow_http: bool,
+        allow_http: object,
     ) -> Self:
         """
         Check everything.
@@ -247,7 +279,8 @@ class Settings:
         if type(max_answer_bytes) is not int or max_answer_bytes < 1:
             raise ConfigurationError("max_answer_bytes", "must be a positive integer")
         usual = default_base_url(env_id, place)
-        url = usual if base_url is None else _base_url(base_url, allow_http=allow_http)
+        insecure = flag("allow_http", allow_http)
+        url = usual if base_url is None else _base_url(base_url, allow_http=insecure)
         identity = env_id if client_id is None else token("client_id", client_id)
         if ":" in identity:
             raise ConfigurationError("client_id", "must not hold a colon")  # ends the user in Basic

@@ -56,6 +56,7 @@ class SignUp:
             ConfigurationError: an argument is missing, contradicts another or is malformed.
             AlreadyExists, PreconditionFailed: the user name, phone number or e-mail is taken.
             InvalidArgument, InvalidCode: the token does not fit, or is used or expired.
+            InvalidGrant: the provider token is wrong, used or expired.
             TransportError: no answer; it is not sent again if it may have arrived.
 
         Source: https://docs.cloudbase.net/http-api/auth/auth-sign-up (2026-11-22)
@@ -80,5 +81,12 @@ class SignUp:
         body.update({field: config.optional_text(field, v) for field, v in optional.items()})
         form = Form(method="POST", route="/signup", auth=Auth.CLIENT, device=True, body=body)
         return await self._caller.call(
-            Call(operation="sign_up.register", answer=TokenPair, forms=(form,))
+            Call(
+                operation="sign_up.register",
+                answer=TokenPair,
+                forms=(form,),
+                # Codes and tokens are spent by then, and a dying connection would leave it open.
+                fresh_connection=True,
+                salvage=True,
+            )
         )

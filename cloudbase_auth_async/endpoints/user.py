@@ -1,8 +1,9 @@
 """The current user: profile, password, the end of the account."""
 
 from cloudbase_auth_async import config, errors
-from cloudbase_auth_async._call import Auth, Call, Caller, Form
+from cloudbase_auth_async._call import Auth, Call, Form
 from cloudbase_auth_async._sealed import sealed
+from cloudbase_auth_async.endpoints.account import Account
 from cloudbase_auth_async.errors import ConfigurationError
 from cloudbase_auth_async.models import SudoToken, UserProfile
 
@@ -10,13 +11,10 @@ from cloudbase_auth_async.models import SudoToken, UserProfile
 _RENAMED = {"permission_denied": errors.SudoRequired}
 
 
-class User:
+class User(Account):
     """`session.user`."""
 
-    __slots__ = ("_caller",)
-
-    def __init__(self, caller: Caller) -> None:
-        self._caller = caller
+    __slots__ = ()
 
     @sealed
     async def me(self) -> UserProfile:
@@ -113,7 +111,8 @@ class User:
                 bound. Where a phone number is bound, the vendor's client uses this one.
 
         Returns:
-            a token for `update_password` or `delete`, 900 seconds by the documentation.
+            a token for `update_password`, `edit_contact` or `delete`; 900 seconds by the
+            documentation.
 
         Raises:
             ConfigurationError: neither or both are given.

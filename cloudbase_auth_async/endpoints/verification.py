@@ -25,6 +25,10 @@ class Verification:
         email: str | None = None,
         target: str | None = None,
         usage: str | None = None,
+        email_redirect_to: str | None = None,
+        locale: str | None = None,
+        destination: str | None = None,
+        captcha_token: str | None = None,
     ) -> Sent:
         """
         Send a six-digit code; a code sent earlier to the same place dies.
@@ -35,13 +39,22 @@ class Verification:
         Args:
             phone_number: with country code and a space, such as `"+86 13800000000"`.
             email: an e-mail address; not together with a phone number.
-            target: `"ANY"`, `"USER"` (must exist) or `"NOT_USER"` (must not).
-            usage: what the code is for, such as `"SIGN_IN"`; the service may use it for texts.
+            target: `"ANY"`, `"USER"` (must exist) or `"NOT_USER"` (must not). `"CUR_USER"` needs
+                a user: that is `session.verification.send`.
+            usage: what the code is for: `"SIGN_IN"`, `"REGISTER"`, `"PASSWORD_RESET"`,
+                `"EMAIL_ADDRESS_CHANGE"`, `"PHONE_NUMBER_CHANGE"`; the service may know others.
+            email_redirect_to: full URL; the e-mail then holds a link to it.
+            locale: the vendor's older page has it, and does not explain it.
+            destination: likewise.
+            captcha_token: of `captcha.verify`, where the service wants one; 600 seconds.
 
         Raises:
-            ConfigurationError: neither or both of phone number and e-mail, or a malformed one.
+            ConfigurationError: neither or both of phone number and e-mail, a malformed one, an
+                empty argument, or a redirect without an e-mail.
             RateLimited: too many codes; see `retry_after`.
             CaptchaRequired: the service wants a captcha first.
+            CaptchaInvalid: the captcha token is wrong, used or expired.
+            InvalidArgument: the service knows no such target or usage.
             PreconditionFailed: the account's existence contradicts `target`.
             TransportError: no answer.
 
@@ -51,16 +64,23 @@ class Verification:
             **config.destination(phone_number, email),
             "target": config.optional_text("target", target),
             "usage": config.optional_text("usage", usage),
+            "email_redirect_to": config.optional_text("email_redirect_to", email_redirect_to),
+            "locale": config.optional_text("locale", locale),
+            "destination": config.optional_text("destination", destination),
         }
+        if email_redirect_to is not None and email is None:
+            raise errors.ConfigurationError("email_redirect_to", "is for an e-mail only")
         form = Form(method="POST", route="/verification", auth=Auth.CLIENT, device=True, body=body)
         wanted = attrs.evolve(form, dialect=Dialect.DOCUMENTED, body={**body, "target": "ANY"})
+        forms = (form, wanted) if target is None else (form,)
         return await self._caller.call(
             Call(
                 operation="verification.send",
                 answer=Sent,
-                forms=(form, wanted) if target is None else (form,),
+                forms=forms,
                 turn=Turn.INVALID_ARGUMENT,
                 feature="verification.target",
+                captcha_token=config.optional_token("captcha_token", captcha_token),
             )
         )
 

@@ -5,20 +5,56 @@ A field the service did not send, or sent as null, is None (or an empty tuple). 
 service may extend (`status`, `gender`, `provider_type`) stay plain strings.
 """
 
-from cloudbase_auth_async.models._account import ProfileProvider, UserGroup, UserProfile
+from cloudbase_auth_async.models._account import (
+    FoundUser,
+    FoundUsers,
+    ProfileProvider,
+    UserGroup,
+    UserProfile,
+)
+from cloudbase_auth_async.models._authorization import (
+    Authorization,
+    AuthorizationInfo,
+    ClientInfo,
+    ScopeInfo,
+)
+from cloudbase_auth_async.models._captcha import CaptchaChallenge, CaptchaPass
+from cloudbase_auth_async.models._device import DeviceAuthorization
 from cloudbase_auth_async.models._proofs import (
     Introspection,
+    SendLimit,
     SudoToken,
     Verification,
     VerifiedCode,
 )
-from cloudbase_auth_async.models._third_party import LinkedProvider
+from cloudbase_auth_async.models._security import SecurityEvent, SecurityHistory
+from cloudbase_auth_async.models._third_party import (
+    LinkedProvider,
+    ProviderGrant,
+    ProviderRedirect,
+    ThirdPartyProfile,
+)
 
 __all__ = [
+    "Authorization",
+    "AuthorizationInfo",
+    "CaptchaChallenge",
+    "CaptchaPass",
+    "ClientInfo",
+    "DeviceAuthorization",
+    "FoundUser",
+    "FoundUsers",
     "Introspection",
     "LinkedProvider",
     "ProfileProvider",
+    "ProviderGrant",
+    "ProviderRedirect",
+    "ScopeInfo",
+    "SecurityEvent",
+    "SecurityHistory",
+    "SendLimit",
     "SudoToken",
+    "ThirdPartyProfile",
     "UserGroup",
     "UserProfile",
     "Verification",

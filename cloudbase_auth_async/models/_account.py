@@ -47,7 +47,10 @@ class UserProfile:
         phone_number: with country code and a space, such as `"+86 13800000000"`.
         status: `"ACTIVE"`, `"PENDING"`, `"BLOCKED"`, `"DEFAULT"`; the service may add others.
         gender: `"MALE"` or `"FEMALE"`; the service may add others.
-        created_at, updated_at, password_updated_at, last_login: aware datetimes.
+        created_at, updated_at, password_updated_at, last_login, last_sign_in_at: aware datetimes.
+        email_verified, birthdate, zoneinfo, locale, created_from, address, last_sign_in_at: only
+            the vendor's JavaScript client knows of them.
+        address: `formatted`, `street_address`, `locality`, `region`, `postal_code`, `country`.
     """
 
     sub: str
@@ -71,4 +74,46 @@ class UserProfile:
     type: str | None = None
     user_source: int | None = None
     user_desc: str | None = None
+    email_verified: bool | None = None
+    birthdate: str | None = None
+    zoneinfo: str | None = None
+    locale: str | None = None
+    created_from: str | None = None
+    address: Mapping[str, Any] | None = attrs.field(default=None, hash=False)
+    last_sign_in_at: datetime | None = None
+    extra: Mapping[str, Any] = extra_fields()
+
+
+@attrs.frozen(kw_only=True)
+class FoundUser:
+    """
+    What one user may know of another. Only `sub` is always there.
+
+    Attributes:
+        sub: the user's id.
+        email, phone_number: the service tells them of few.
+    """
+
+    sub: str
+    name: str | None = None
+    picture: str | None = None
+    gender: str | None = None
+    locale: str | None = None
+    email: str | None = None
+    phone_number: str | None = None
+    extra: Mapping[str, Any] = extra_fields()
+
+
+@attrs.frozen(kw_only=True)
+class FoundUsers:
+    """
+    The users that were looked for.
+
+    Attributes:
+        total: how many the service counted; None if it did not say.
+        data: those that it told of.
+    """
+
+    total: int | None = None
+    data: tuple[FoundUser, ...] = ()
     extra: Mapping[str, Any] = extra_fields()

@@ -9,6 +9,27 @@ from cloudbase_auth_async.models._fields import extra_fields, secret, unpicklabl
 
 
 @attrs.frozen(kw_only=True)
+class SendLimit:
+    """
+    How many codes may still be sent, as the service counts them.
+
+    Only the vendor's older page has it, and it names no units.
+
+    Attributes:
+        duration: the time that is counted.
+        limit: how many codes may be sent in it.
+        remaining: how many are left.
+        reset: when the count begins anew.
+    """
+
+    duration: int | None = None
+    limit: int | None = None
+    remaining: int | None = None
+    reset: int | None = None
+    extra: Mapping[str, Any] = extra_fields()
+
+
+@attrs.frozen(kw_only=True)
 class Verification:
     """
     A code was sent.
@@ -17,11 +38,13 @@ class Verification:
         verification_id: names the code in `verification.verify`.
         expires_in: seconds the code lives (600 in the documentation).
         is_user: whether an account with this phone number or e-mail exists; None if not said.
+        limit: how many more may be sent; None if not said.
     """
 
     verification_id: str = secret()
     expires_in: int | None = None
     is_user: bool | None = None
+    limit: SendLimit | None = None
     extra: Mapping[str, Any] = extra_fields()
 
     __reduce__ = unpicklable
@@ -33,7 +56,8 @@ class VerifiedCode:
     A code was right.
 
     Attributes:
-        verification_token: proves it to `sign_up.register` and others, once.
+        verification_token: proves it to `sign_up.register`, `sign_in.code`,
+            `accounts.reset_password` and others, once.
         expires_in: seconds the token lives (600 in the documentation).
     """
 
@@ -72,7 +96,7 @@ class SudoToken:
     Fresh proof of who the user is.
 
     Attributes:
-        sudo_token: pass it to `user.update_password` or `user.delete`.
+        sudo_token: pass it to `user.update_password`, `user.edit_contact` or `user.delete`.
         expires_in: seconds it lives (900 in the documentation).
     """
 

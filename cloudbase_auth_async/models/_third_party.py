@@ -5,7 +5,7 @@ from typing import Any
 
 import attrs
 
-from cloudbase_auth_async.models._fields import extra_fields
+from cloudbase_auth_async.models._fields import extra_fields, secret, unpicklable
 
 
 @attrs.frozen(kw_only=True)
@@ -27,3 +27,75 @@ class LinkedProvider:
     provider_type: str | None = None
     bind: bool | None = None
     extra: Mapping[str, Any] = extra_fields()
+
+
+@attrs.frozen(kw_only=True)
+class ProviderRedirect:
+    """
+    Where to send the browser of somebody who signs in with a third party.
+
+    Attributes:
+        uri: the third party's page; it holds the `state` that was passed.
+        signout_uri: where to send it to sign out there; None if the service says nothing.
+    """
+
+    uri: str = secret()
+    signout_uri: str | None = secret(None)
+    extra: Mapping[str, Any] = extra_fields()
+
+    __reduce__ = unpicklable
+
+
+@attrs.frozen(kw_only=True)
+class ThirdPartyProfile:
+    """
+    What a third party told of its user. Any of it may be missing.
+
+    Attributes:
+        provider_id: the third party.
+        sub, sub_id: the user's ids there.
+        email, phone_number: as the third party has them; nobody has checked them here.
+        groups: as the third party writes them.
+        token: the third party's own token.
+        raw: everything it told, in its own form.
+    """
+
+    provider_id: str | None = None
+    sub: str | None = None
+    name: str | None = None
+    picture: str | None = None
+    email: str | None = None
+    phone_number: str | None = None
+    gender: str | None = None
+    locale: str | None = None
+    url: str | None = None
+    groups: tuple[Any, ...] = attrs.field(default=(), hash=False)
+    sub_id: str | None = None
+    token: str | None = secret(None)
+    at_hash: str | None = secret(None)
+    meta: Mapping[str, Any] | None = attrs.field(default=None, repr=False, hash=False)
+    raw: Any = attrs.field(default=None, repr=False, hash=False)
+    provider: Any = attrs.field(default=None, repr=False, hash=False)
+    extra: Mapping[str, Any] = extra_fields()
+
+    __reduce__ = unpicklable
+
+
+@attrs.frozen(kw_only=True)
+class ProviderGrant:
+    """
+    A third party has said who somebody is.
+
+    Attributes:
+        provider_token: proves it to `sign_in.provider`, `sign_up.register` and
+            `session.providers.bind`, once.
+        expires_in: seconds the token lives (3600 in the documentation).
+        provider_profile: what the third party told of them; None if the service kept it.
+    """
+
+    provider_token: str = secret()
+    expires_in: int | None = None
+    provider_profile: ThirdPartyProfile | None = None
+    extra: Mapping[str, Any] = extra_fields()
+
+    __reduce__ = unpicklable
