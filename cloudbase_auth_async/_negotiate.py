@@ -10,6 +10,9 @@ or an introspection says "inactive" and that form has not proved itself yet |
 | send a code without `target` | no such field | `invalid_argument` |
 | any call with a captcha token | in a header, then in the query | `captcha_required`: not seen |
 
+A demand for a captcha, whatever its status, is about no form: the call is made again with a token,
+and begins with the form that was asked for one. An earlier form would use the token up.
+
 What worked is remembered for each feature, in the client, and goes first from then on. Nothing
 here does I/O.
 """
@@ -26,7 +29,13 @@ _CLIENT_REFUSED = (401, 403)
 
 
 def candidates(
-    call: Call[Any], *, pinned: DialectName, has_secret: bool, spoken: Dialect | None
+    call: Call[Any],
+    *,
+    pinned: DialectName,
+    has_secret: bool,
+    spoken: Dialect | None,
+    demanded: Dialect | None = None,
+    with_captcha: bool = False,
 ) -> Sequence[Form]:
     """
     Choose the forms to try, in order.
@@ -36,6 +45,8 @@ def candidates(
         pinned: the dialect the client was told to speak.
         has_secret: whether there is a client secret.
         spoken: what this service is known to speak for this feature; None if not known.
+        demanded: whose form a captcha was last wanted for in this very call; None if none was.
+        with_captcha: whether a captcha token goes along.
 
     Raises:
         ConfigurationError: the pinned dialect has a form only for clients with a secret.
@@ -55,7 +66,12 @@ def candidates(
     # mind locks nobody out, unless it only adds a field: then it is not asked without again.
     if call.turn is Turn.INVALID_ARGUMENT and spoken is Dialect.DOCUMENTED:
         return [form for form in forms if form.dialect is spoken] or forms
-    return sorted(forms, key=lambda form: form.dialect is not spoken)
+    if call.turn is Turn.INVALID_ARGUMENT and with_captcha and spoken is None:
+        # That contract has captchas, and a form that is refused uses the token up.
+        spoken, demanded = Dialect.DOCUMENTED, None
+    forms.sort(key=lambda form: form.dialect is not spoken)
+    asked = [form.dialect for form in forms]
+    return forms[asked.index(demanded) :] if demanded in asked else forms
 
 
 def captcha_places(*, pinned: DialectName, spoken: Dialect | None) -> Sequence[Dialect]:

@@ -50,6 +50,18 @@ class _Answered:
     started: float
 
 
+@attrs.define
+class _Course:
+    """
+    What one call has met so far.
+
+    Attributes:
+        demanded: whose form a captcha was last wanted for.
+    """
+
+    demanded: Dialect | None = None
+
+
 class CaptchaDesk(Protocol):
     """Whoever gets captchas solved."""
 
@@ -105,18 +117,19 @@ class BaseCaller:
             TransportError: no answer came in time.
             DecodeError: the answer is not what the call answers.
         """
+        course = _Course()
         try:
-            return await self._with_captcha(call, bearer, call.captcha_token)
+            return await self._with_captcha(call, bearer, call.captcha_token, course)
         except (CaptchaRequired, CaptchaInvalid) as refusal:
             demand = refusal
         if self.captcha is None or not call.captcha:
             raise demand
         return await self.captcha.served(
-            lambda captcha_token: self._with_captcha(call, bearer, captcha_token), demand
+            lambda token: self._with_captcha(call, bearer, token, course), demand
         )
 
     async def _with_captcha(
-        self, call: Call[T], bearer: str | None, captcha_token: str | None
+        self, call: Call[T], bearer: str | None, captcha_token: str | None, course: _Course
     ) -> T:
         """
         Answer a call that carries a captcha token, where the service looks for it.
@@ -125,7 +138,7 @@ class BaseCaller:
         still good: it is sent once more in the other place.
         """
         if captcha_token is None:
-            return await self._negotiated(call, Extras(bearer=bearer))
+            return await self._negotiated(call, Extras(bearer=bearer), course)
         refusal: CaptchaRequired | None = None
         for dialect in _negotiate.captcha_places(
             pinned=self.settings.dialect, spoken=self._spoken.get(_CAPTCHA)
@@ -133,16 +146,22 @@ class BaseCaller:
             in_query = dialect is Dialect.PRIMARY
             extras = Extras(bearer=bearer, captcha_token=captcha_token, captcha_in_query=in_query)
             try:
-                answer = await self._negotiated(call, extras)
+                answer = await self._negotiated(call, extras, course)
             except CaptchaRequired as unseen:
                 refusal = unseen
+            except ApiError as said:
+                # Something else than before: here it was seen. So much is worth remembering,
+                # or each wrong password would cost a request in the wrong place.
+                if refusal is not None or isinstance(said, CaptchaInvalid):
+                    self._spoken[_CAPTCHA] = dialect
+                raise
             else:
                 self._spoken[_CAPTCHA] = dialect
                 return answer
         assert refusal is not None  # noqa: S101 - there is always a place
         raise refusal
 
-    async def _negotiated(self, call: Call[T], extras: Extras) -> T:
+    async def _negotiated(self, call: Call[T], extras: Extras, course: _Course) -> T:
         """Answer a call in the form this service understands."""
         deadline = self.clock.monotonic() + self.settings.timeout
         spoken = self._spoken.get(call.feature or "")
@@ -151,6 +170,8 @@ class BaseCaller:
             pinned=self.settings.dialect,
             has_secret=self._author.basic is not None,
             spoken=spoken,
+            demanded=course.demanded,
+            with_captcha=extras.captcha_token is not None,
         )
         refusals: list[ApiError] = []
         doubtful: T | None = None
@@ -164,6 +185,9 @@ class BaseCaller:
                 if form.dialect is spoken:
                     return answer
                 doubtful = answer
+            elif isinstance(answered.refusal, CaptchaRequired | CaptchaInvalid):
+                course.demanded = form.dialect
+                raise answered.refusal
             elif (
                 _negotiate.moves_on(call.turn, answered.refusal)
                 if doubtful is None
@@ -227,9 +251,7 @@ class BaseCaller:
             self._log(request, type(failure).__name__, started)
             return failure
         self._log(request, response.status, started)
-        self.server_time.heard(
-            response.headers.get("date"), began=started, ended=self.clock.monotonic()
-        )
+        self.server_time.heard(_date(response), began=started, ended=self.clock.monotonic())
         try:
             document, refusal = judged(
                 response,
@@ -280,6 +302,12 @@ class BaseCaller:
         return cast("T", described(dated, server_now=server_started))
 
 
+def _date(response: Response) -> str | None:
+    """Return what time it is there; what a cache kept says what time it was."""
+    kept = response.headers.get("age", "").strip(" 0")
+    return None if kept else response.headers.get("date")
+
+
 def _decode_error(
     call: Call[Any], malformed: Malformed, status: int, request_id: str
 ) -> DecodeError:
@@ -290,3 +318,19 @@ def _decode_error(
         status=status,
         request_id=request_id,
     )
+
+
+@attrs.frozen
+class Unattended:
+    """A caller behind which nobody sits who could read a captcha."""
+
+    caller: BaseCaller
+
+    @property
+    def server_time(self) -> ServerTime:
+        """The service's clock."""
+        return self.caller.server_time
+
+    async def call(self, call: Call[T]) -> T:
+        """Answer the call or raise."""
+        return await self.caller.call(attrs.evolve(call, captcha=False))

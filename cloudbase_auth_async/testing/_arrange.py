@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from cloudbase_auth_async.testing import _outside, _tickets
 from cloudbase_auth_async.testing._control import Control
+from cloudbase_auth_async.testing._values import CaptchaPlace
 
 
 class Arrangements:
@@ -18,15 +19,19 @@ class Arrangements:
         """Return what each picture shows that waits for an answer, by its token."""
         return _outside.captchas(self._control.state, self._control.clock.wall())
 
-    def require_captcha(self, route: str, *, after: int = 0) -> None:
+    def require_captcha(
+        self, route: str, *, after: int = 0, where: CaptchaPlace = "either"
+    ) -> None:
         """
         Let a route answer nobody any more who brings no captcha_token.
 
         Args:
             route: method and path template, as `POST /verification`.
             after: how many calls pass without one first.
+            where: the one place where the service looks for it: the header `x-captcha-token` or
+                the query. What is elsewhere is neither checked nor used up.
         """
-        _outside.require_captcha(self._control.state, route, after=after)
+        _outside.require_captcha(self._control.state, route, after=after, where=where)
 
     def provider_token(
         self,

@@ -6,20 +6,27 @@ whatever comes of that call; unless the emulator is told that tokens work until 
 """
 
 import secrets
-from typing import Final
+from typing import Final, get_args
 
 import attrs
 
 from cloudbase_auth_async.testing import _captcha_picture
 from cloudbase_auth_async.testing._call import Call
 from cloudbase_auth_async.testing._state import (
+    CaptchaDemand,
     CaptchaPass,
     CaptchaPicture,
     State,
     User,
     drop_expired,
 )
-from cloudbase_auth_async.testing._values import Refused, Response, answer
+from cloudbase_auth_async.testing._values import (
+    CaptchaPlace,
+    Refused,
+    Request,
+    Response,
+    answer,
+)
 
 PICTURE_SECONDS: Final = 300
 PASS_SECONDS: Final = 600
@@ -72,24 +79,33 @@ def verify(call: Call) -> Response:
 
 def checked(call: Call, route: str) -> Call:
     """Return the call with its captcha_token accepted, or refuse it for want of one."""
-    header = call.request.header("x-captcha-token")
-    given = {text for text in (header, call.request.query.get("captcha_token")) if text}
+    demand = call.state.captcha_demands.get(route)
+    given = _given(call.request, "either" if demand is None else demand.where)
     if given:
         _spend(call, given)
         return attrs.evolve(call, captcha=True)
-    free = call.state.captcha_demands.get(route)
-    if free == 0:
+    if demand is None:
+        return call
+    if demand.free == 0:
         raise _required()
-    if free is not None:
-        call.state.captcha_demands[route] = free - 1
+    demand.free -= 1
     return call
 
 
-def require(state: State, route: str, after: int) -> None:
+def _given(request: Request, where: CaptchaPlace) -> set[str]:
+    """Return the captcha_tokens that the service sees: of a place it does not look at, none."""
+    header, query = request.header("x-captcha-token"), request.query.get("captcha_token")
+    seen = {"header": (header,), "query": (query,), "either": (header, query)}[where]
+    return {text for text in seen if text}
+
+
+def require(state: State, route: str, after: int, where: CaptchaPlace) -> None:
     """Demand a captcha of every call of a route, once that many more have passed."""
     if after < 0:
         raise ValueError("after must not be negative")
-    state.captcha_demands[route] = after
+    if where not in get_args(CaptchaPlace):
+        raise ValueError("where must be header, query or either")
+    state.captcha_demands[route] = CaptchaDemand(free=after, where=where)
 
 
 def check_sign_in(call: Call, user: User) -> None:

@@ -154,9 +154,9 @@ def _captchas(control: Control, _members: dict[str, Any]) -> Mapping[str, Any]:
 
 
 def _require_captcha(control: Control, members: dict[str, Any]) -> Mapping[str, Any]:
-    _only(members, frozenset({"route", "after"}))
-    after = int(members.get("after", 0))
-    _outside.require_captcha(control.state, members.get("route", ""), after=after)
+    _only(members, frozenset({"route", "after", "where"}))
+    after, where = int(members.get("after", 0)), members.get("where", "either")
+    _outside.require_captcha(control.state, members.get("route", ""), after=after, where=where)
     return {}
 
 

@@ -49,6 +49,7 @@ Captcha after wrong passwords         from the sixth sign-in on, whichever of th
 `captcha_token` that comes again      refused, although the JavaScript client keeps it until it
                                       expires (`captcha_tokens="until_expiry"`: taken until then)
 `captcha_token` nobody asked for      checked and used up all the same, also by a refused call
+Place of a `captcha_token`            header and query; the one place that is told, if one is
 Answer to a captcha's picture         one, right or wrong: who errs needs a new picture
 Status of 4001, 4002, 4019            400
 Custom user's `sub`                   not the customUserId, but a number of its own

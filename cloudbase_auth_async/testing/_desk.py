@@ -45,7 +45,9 @@ class Desk:
         template, name = (None, None) if route is None else (route.template, route.name)
         return Visit(
             request=request,
-            number=self._control.journal.arrived(request, template, connection),
+            number=self._control.journal.arrived(
+                request, template, connection, self._control.clock.wall()
+            ),
             fault=self._control.faults.take(name),
         )
 

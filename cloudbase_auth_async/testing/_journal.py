@@ -38,6 +38,8 @@ class Entry:
     status: int | None = None
     # Counted from 1 in the order they were taken; None in memory.
     connection: int | None = None
+    # Seconds since the epoch on the emulator's clock, when it arrived.
+    at: float = 0.0
 
     @property
     def route(self) -> str | None:
@@ -60,7 +62,9 @@ class Journal:
         self._limit = limit
         self._next = 0
 
-    def arrived(self, request: Request, template: str | None, connection: int | None) -> int:
+    def arrived(
+        self, request: Request, template: str | None, connection: int | None, at: float = 0.0
+    ) -> int:
         """Note a request and return the number to close it with."""
         number = self._next
         self._next += 1
@@ -74,6 +78,7 @@ class Journal:
             json=parsed(request.body),
             request_id=request.header("x-request-id"),
             connection=connection,
+            at=at,
         )
         if len(self._entries) > self._limit:
             del self._entries[next(iter(self._entries))]

@@ -10,6 +10,7 @@ from cloudbase_auth_async.testing import _captcha, _provider_tokens
 from cloudbase_auth_async.testing._mistyped import check_name
 from cloudbase_auth_async.testing._routes import ROUTE_NAMES
 from cloudbase_auth_async.testing._state import BoundProvider, State
+from cloudbase_auth_async.testing._values import CaptchaPlace
 
 
 def provider_token(
@@ -57,10 +58,12 @@ def captchas(state: State, now: float) -> Mapping[str, str]:
     return {token: each.text for token, each in pictures if each.expires_at > now}
 
 
-def require_captcha(state: State, route: str, *, after: int = 0) -> None:
+def require_captcha(
+    state: State, route: str, *, after: int = 0, where: CaptchaPlace = "either"
+) -> None:
     """Let a route answer nobody who brings no captcha_token, once so many more have passed."""
     check_name("route", route, ROUTE_NAMES)
-    _captcha.require(state, route, after)
+    _captcha.require(state, route, after, where)
 
 
 def _texts(profile: Mapping[str, str] | None) -> dict[str, str]:

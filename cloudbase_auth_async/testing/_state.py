@@ -12,7 +12,7 @@ from typing import Any, Protocol, TypeVar
 import attrs
 
 from cloudbase_auth_async.testing._records import AuthorizationCode, DeviceCode, SignIn
-from cloudbase_auth_async.testing._values import Settings
+from cloudbase_auth_async.testing._values import CaptchaPlace, Settings
 
 
 @attrs.frozen(kw_only=True)
@@ -152,6 +152,14 @@ class CaptchaPass:
 
 
 @attrs.define(kw_only=True, eq=False)
+class CaptchaDemand:
+    """How many calls of a route still pass without a captcha, and where it looks for one."""
+
+    free: int
+    where: CaptchaPlace = "either"
+
+
+@attrs.define(kw_only=True, eq=False)
 class State:
     """The service's memory."""
 
@@ -181,8 +189,8 @@ class State:
         factory=dict[str, CaptchaPicture], repr=False
     )
     captcha_passes: dict[str, CaptchaPass] = attrs.field(factory=dict[str, CaptchaPass], repr=False)
-    # By route: how many calls are still let through without a captcha.
-    captcha_demands: dict[str, int] = attrs.field(factory=dict[str, int])
+    # By route.
+    captcha_demands: dict[str, CaptchaDemand] = attrs.field(factory=dict[str, CaptchaDemand])
     # By `sub`: how many wrong passwords in a row.
     wrong_passwords: dict[str, int] = attrs.field(factory=dict[str, int], repr=False)
     # By destination: until when no other code is sent there.

@@ -16,6 +16,7 @@ Algorithm = Literal["RS256", "HS256"]
 Reuse = Literal["refuse", "revoke_family"]
 IntrospectWithBasic = Literal["empty", "refuse"]
 CaptchaTokens = Literal["once", "until_expiry"]
+CaptchaPlace = Literal["header", "query", "either"]
 
 # HTTP status and service number by error name. No number where no source prints one: a
 # client that leans on `error_code` has to live without it.

@@ -187,12 +187,51 @@ def test_any_route_can_demand_one(call: Any) -> None:
     assert call(*SEND).status == 200
 
 
+@pytest.mark.parametrize("where", ["header", "query", "either"])
+def test_place_of_the_token(call: Any, where: Any) -> None:
+    """A service that looks in one place neither checks nor uses up what is in the other."""
+    call.emulator.require_captcha("GET /certs", where=where)
+    for place in ("query", "header", "query", "header"):
+        token = solved(call)
+        query = {"captcha_token": token} if place == "query" else {}
+        headers = (("X-Captcha-Token", token),) if place == "header" else ()
+        request = Request(method="GET", path="/auth/v1/certs", query=query, headers=headers)
+        seen = where in (place, "either")
+        assert call.emulator.answer(request).status == (200 if seen else 400)
+        again = call(*SEND, query={"captcha_token": token})
+        assert again.status == (400 if seen else 200)
+
+
+def test_place_before_the_demand(call: Any) -> None:
+    """The place counts as soon as it is told, also for calls that still pass without a token."""
+    call.emulator.require_captcha("POST /verification", after=1, where="header")
+    token = solved(call)
+    assert call(*SEND, query={"captcha_token": token}).status == 200
+    assert call(*SEND, query={"captcha_token": token}).error == REQUIRED
+    call.emulator.require_captcha("POST /verification", where="query")
+    assert call(*SEND, query={"captcha_token": token}).status == 200
+
+
+async def test_place_over_http(emulator: Emulator, http: Any) -> None:
+    """The control endpoint takes it, too, and nothing else in its stead."""
+    url = f"{emulator.origin}/__emulator__/captchas"
+    body = {"route": "GET /certs", "where": "header"}
+    async with http.post(url, json=body) as answer:
+        assert answer.status == 200
+    async with http.post(url, json=body | {"where": "body"}) as answer:
+        assert answer.status == 400
+    async with http.get(f"{emulator.base_url}/certs?captcha_token=x") as answer:
+        assert (await answer.json())["error"] == "captcha_required"
+
+
 def test_demands_are_checked(call: Any) -> None:
-    """A route must exist, and a count is not negative."""
+    """A route must exist, a count is not negative, and there are two places."""
     with pytest.raises(ValueError, match="there is no"):
         call.emulator.require_captcha("POST /nowhere")
     with pytest.raises(ValueError, match="negative"):
         call.emulator.require_captcha("POST /token", after=-1)
+    with pytest.raises(ValueError, match="header, query or either"):
+        call.emulator.require_captcha("POST /token", where="body")
 
 
 def test_unasked_captcha_is_used_up(call: Any) -> None:
