@@ -10,10 +10,12 @@ ended, or after a fork, what was under way is given up and the client lives on w
 
 import asyncio
 import os
-from collections.abc import Callable, Coroutine
-from typing import Any
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeVar, cast
 
-from cloudbase_auth_async.errors import ClientClosed
+from cloudbase_auth_async.errors import ClientClosed, CloudBaseAuthError
+
+T = TypeVar("T")
 
 _LAST_SECONDS = 1.0
 
@@ -21,12 +23,12 @@ _LAST_SECONDS = 1.0
 class Background:
     """A set of running tasks; bound to no loop until the first one starts."""
 
-    __slots__ = ("_abandon", "_closed", "_idle", "_loop", "_pid", "_tasks")
+    __slots__ = ("_abandon", "_closed", "_closing", "_idle", "_loop", "_pid", "_tasks")
 
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[Any]] = set()
         self._idle: set[asyncio.Task[Any]] = set()
-        self._closed = False
+        self._closed = self._closing = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._pid = 0
         self._abandon: list[Callable[[], None]] = []
@@ -35,6 +37,11 @@ class Background:
     def closed(self) -> bool:
         """Whether nothing more is taken."""
         return self._closed
+
+    @property
+    def closing(self) -> bool:
+        """Whether it has begun to close: what waits for a person is not begun any more."""
+        return self._closing
 
     def on_move(self, abandon: Callable[[], None]) -> None:
         """Have something called when what was under way will never end, as its loop is gone."""
@@ -95,6 +102,22 @@ class Background:
         task.add_done_callback(self._done)
         return task
 
+    async def finished(self, work: Callable[[], Awaitable[T]], *, name: str) -> T:
+        """
+        Have work done to its end, whoever is cancelled meanwhile; answer or raise as it does.
+
+        Raises:
+            ClientClosed: the client was closed first.
+        """
+        task = self.spawn(_outcome(work), name=name)
+        await asyncio.wait({task})
+        if task.cancelled():
+            raise ClientClosed("the client was closed in the middle")
+        answer, failure = cast("tuple[T, CloudBaseAuthError | None]", task.result())
+        if failure is not None:
+            raise failure
+        return answer
+
     def _check_open(self) -> None:
         if self._closed:
             raise ClientClosed("the client is closed")
@@ -118,6 +141,7 @@ class Background:
             ClientClosed: the client lives in another loop that may still run.
         """
         self.here()
+        self._closing = True
         loop = asyncio.get_running_loop()
         deadline = loop.time() + seconds
         for task in self._idle:
@@ -136,3 +160,13 @@ class Background:
 
     def _others(self) -> set[asyncio.Task[Any]]:
         return self._tasks - {asyncio.current_task()}
+
+
+async def _outcome(
+    work: Callable[[], Awaitable[T]],
+) -> tuple[T | None, CloudBaseAuthError | None]:
+    """Return what work raised, if it is ours: a task that raises is a bug, to `_done`."""
+    try:
+        return await work(), None
+    except CloudBaseAuthError as failure:
+        return None, failure.with_traceback(None)

@@ -9,11 +9,14 @@ anything is to be spent at all.
 
 import asyncio
 import functools
+from collections.abc import Callable
+from typing import Any
 
 import attrs
 
 from cloudbase_auth_async import _policy, events
 from cloudbase_auth_async._background import Background
+from cloudbase_auth_async._call import Call
 from cloudbase_auth_async._flight import Flight, Holders, Member, not_begun
 from cloudbase_auth_async._keeping import Keeper
 from cloudbase_auth_async._observe import Stream
@@ -36,22 +39,26 @@ from cloudbase_auth_async.errors import (
 )
 
 
-@attrs.frozen(kw_only=True)
+@attrs.define(kw_only=True)
 class Farewell:
     """
-    What a signed-out session leaves behind.
+    What a signed-out session leaves behind, and the service's last word to it.
 
     Attributes:
         pair: what it held.
         flight: the refresh under way when it was signed out.
         alive: whether the access token may still be good.
         keeper: its place in a store.
+        goodbye: builds the call that ends an access token.
+        answer: what that call was answered.
     """
 
     pair: TokenPair
     flight: Flight | None
     alive: bool
     keeper: Keeper | None
+    goodbye: Callable[[str], Call[Any]] = revoke_call
+    answer: Any = None
 
 
 class Exchange:
@@ -72,9 +79,9 @@ class Exchange:
         self._background = background
         self._events = stream
         self._flights: dict[str, Flight] = {}
-        self.holders = Holders()
-        self.remembered = Remembered(caller.clock)
-        self.saving = Saving(caller, background, self._orphaned)
+        self.holders: Holders = Holders()
+        self.remembered: Remembered = Remembered(caller.clock)
+        self.saving: Saving = Saving(caller, background, self.orphaned)
         background.on_move(self._abandon)
 
     def join(self, refresh_token: str, member: Member, *, insist: bool = False) -> Flight:
@@ -124,6 +131,13 @@ class Exchange:
         """Return the flight that spends this token, if there is one."""
         return None if refresh_token is None else self._flights.get(refresh_token)
 
+    async def latest(self, pair: TokenPair) -> TokenPair:
+        """Follow a pair that a refresh of this client is replacing, or has replaced just now."""
+        flight = self.under_way(pair.refresh_token)
+        if flight is not None:
+            await flight.wait()
+        return self.remembered.newest(pair)
+
     async def end(self, farewell: Farewell) -> CloudBaseAuthError | None:
         """
         End a session in its store and at the service; return what went wrong, not raise it.
@@ -155,7 +169,7 @@ class Exchange:
             pair, alive = brought, True  # nobody may go on with it
             self.remembered.forget(pair.refresh_token)
         try:
-            if await self._revoked(pair, alive=alive) or pair.refresh_token is None:
+            if await self._said(farewell, pair, alive=alive) or pair.refresh_token is None:
                 return trouble
             # It takes an access token that lives: the refresh token buys a last one.
             last = self.under_way(pair.refresh_token)
@@ -164,7 +178,7 @@ class Exchange:
             if last.pair is None:
                 raise (last.failure or not_begun()).again()
             if last.spent:  # what it found may be a new sign-in's
-                await self._caller.call(revoke_call(last.pair.access_token))
+                await self._say(farewell, last.pair.access_token)
         except (InvalidGrant, NotSignedIn):
             return trouble  # the service has ended it already
         except CloudBaseAuthError as failure:
@@ -179,17 +193,20 @@ class Exchange:
         await flight.wait()
         return flight.pair if flight.spent else None
 
-    async def _revoked(self, pair: TokenPair, *, alive: bool) -> bool:
-        """Revoke the access token unless it is dead; False if the service would not have it."""
+    async def _said(self, farewell: Farewell, pair: TokenPair, *, alive: bool) -> bool:
+        """Say goodbye unless the access token is dead; False if the service would not have it."""
         if not pair.access_token or (not alive and pair.refresh_token is not None):
             return False
         try:
-            await self._caller.call(revoke_call(pair.access_token))
+            await self._say(farewell, pair.access_token)
         except Unauthenticated:
             return False
         return True
 
-    async def _orphaned(self, pair: TokenPair) -> None:
+    async def _say(self, farewell: Farewell, access_token: str) -> None:
+        farewell.answer = await self._caller.call(farewell.goodbye(access_token))
+
+    async def orphaned(self, pair: TokenPair) -> None:
         """End what nobody will ever use, as well as may be."""
         try:
             await self._caller.call(revoke_call(pair.access_token))
@@ -247,7 +264,7 @@ class Exchange:
     def _errand(self, flight: Flight) -> Errand:
         return Errand(
             spend=functools.partial(self._spend, flight),
-            revoke=self._orphaned,
+            revoke=self.orphaned,
             alive=any(member.alive for member in self.holders.concerned(flight)),
             insist=flight.insist,
         )
@@ -265,7 +282,9 @@ class Exchange:
             flight.also = refresh_token
             self._flights.setdefault(refresh_token, flight)
         flight.spent = True
-        return await self._caller.call(refresh_call(refresh_token))
+        # A person takes minutes: the session's lock would lapse meanwhile, and another process
+        # would spend the token. So a captcha here is a refusal for now.
+        return await self._caller.call(attrs.evolve(refresh_call(refresh_token), captcha=False))
 
     def _land(self, flight: Flight) -> None:
         """Commit an outcome to every session that holds the token; once."""

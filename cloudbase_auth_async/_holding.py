@@ -5,6 +5,7 @@ The face of a session is in `session.py`; what comes next is decided in `_policy
 token is spent in `_exchange.py`, and nowhere else.
 """
 
+from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 import attrs
@@ -100,6 +101,32 @@ class Holding:
         return None if self._pair is None else self._pair.sub
 
     @property
+    def base(self) -> BaseCaller:
+        """The client's caller, for calls in nobody's name."""
+        return self._caller
+
+    @property
+    def background(self) -> Background:
+        """The client's tasks."""
+        return self._background
+
+    def held(self) -> TokenPair:
+        """
+        Return the current pair, whatever its state.
+
+        Raises:
+            NotSignedIn: the session was signed out.
+        """
+        if self._pair is None:
+            raise errors.NotSignedIn("the session was signed out")
+        return self._pair
+
+    async def bearer(self) -> str:
+        """Return an access token that is valid now."""
+        pair = self._fresh() or await self._valid()
+        return pair.access_token
+
+    @property
     def alive(self) -> bool:
         """Whether the access token still works, as far as its age tells."""
         return self._alive()
@@ -137,6 +164,15 @@ class Holding:
             raise
         self.repeated(pair.access_token, accepted=True)
         return answer
+
+    async def finished(self, work: Callable[[], Awaitable[T]], *, name: str) -> T:
+        """Have work done to its end, whoever is cancelled meanwhile."""
+        self._check_open()
+        return await self._background.finished(work, name=name)
+
+    async def orphaned(self, pair: TokenPair) -> None:
+        """End what nobody will ever use, as well as may be."""
+        await self._exchange.orphaned(pair)
 
     def rejected(self, access_token: str) -> bool:
         """

@@ -46,6 +46,9 @@ class Keeper(Place):
 
     __slots__ = ("_away", "_patience", "_sent", "_unsent")
 
+    # Declared again, or what is assigned below is a type of its own to some type checkers.
+    known: Known
+
     def __init__(
         self,
         store: Store,
@@ -65,6 +68,31 @@ class Keeper(Place):
         # whether it is in the store.
         self._sent = ""
         self._unsent = ""
+
+    def successor(self, pair: TokenPair) -> "Keeper":
+        """Return a keeper of the same key for a pair that no refresh of this one brought."""
+        return Keeper(
+            self._store,
+            self.key,
+            Known(pair, 0, follows=self.known.root),
+            owner=self._owner,
+            server_time=self._server_time,
+            stream=self._events,
+            patience=self._patience,
+        )
+
+    def check_follows(self, look: Look) -> None:
+        """
+        Check that what is there is this session, so that a later sign-in of its user may follow.
+
+        Raises:
+            NotSignedIn: it was signed out, or its key is another user's by now.
+        """
+        found = standing(look.kept, self.known)
+        if found is Standing.REPLACED:
+            self.taken()
+        if self.over or found in (Standing.GONE, Standing.REPLACED):
+            raise NotSignedIn("the session was signed out in another process")
 
     async def renew(self, errand: Errand) -> TokenPair:
         """
@@ -104,10 +132,12 @@ class Keeper(Place):
             return
         bought = await self._bought(claim, errand)
         if isinstance(bought, Kept):
-            self._learn(Known(bought.pair, bought.generation))
+            self._learn(Known.of(bought))
             return
         # From here on the pair is ours alone until it is written: nothing may lose it.
-        self.known = Known(bought, claim.generation, claim.pair.refresh_token)
+        self.known = Known(
+            bought, claim.generation, claim.pair.refresh_token, follows=claim.follows
+        )
         await self._save(lease)
 
     async def settle(self, revoke: Revoke) -> None:
@@ -148,7 +178,7 @@ class Keeper(Place):
             look = await self.look()
             kept = self._current(look)
             if kept.pair is not self.known.pair and self._usable(kept.pair):
-                self._learn(Known(kept.pair, kept.generation))
+                self._learn(Known.of(kept))
                 return None
             if kept.by and kept.by == self._unsent:
                 # Our own claim, written though the store said it was not: nothing was sent.
@@ -160,7 +190,7 @@ class Keeper(Place):
             written = await self._write(claim, expected=look.there)
             self._unsent = ""
             if written:
-                self._learn(Known(claim.pair, claim.generation))
+                self._learn(Known.of(claim))
                 return claim
         raise StoreBusy("a session was written by others again and again")
 
@@ -183,14 +213,14 @@ class Keeper(Place):
         if kept is None or found is Standing.GONE:
             raise NotSignedIn("the session was signed out in another process")
         if found is Standing.REPLACED:
-            self.loss = "replaced"
+            self.taken()
             raise NotSignedIn("the session's key belongs to another user by now")
         if self.over:  # or a sign-out would end the new sign-in that this refresh found
             raise NotSignedIn("the session was signed out")
         if found is Standing.ENDED:
             raise SessionEnded("the service refused the refresh token; sign in again")
         if found is Standing.OURS:
-            return Kept(generation=self.known.generation, pair=self.known.pair)
+            return self._ours(self.known.generation)
         return attrs.evolve(kept, pair=self.known.pair) if found is Standing.SAME else kept
 
     async def _may_send(self, kept: Kept, look: Look, errand: Errand) -> bool:
@@ -223,7 +253,7 @@ class Keeper(Place):
             )
             if not await self._write(warning, expected=look.there):
                 return False
-            self._learn(Known(warning.pair, warning.generation))
+            self._learn(Known.of(warning))
             self._unsent = ""  # if it was our own claim, the warning counts it out already
             self._away = False
         raise RefreshOutcomeUnknown(
@@ -278,10 +308,10 @@ class Keeper(Place):
     # After the request
 
     async def _save(self, lease: Lease) -> None:
-        kept = Kept(generation=self.known.generation + 1, pair=self.known.pair)
+        kept = self._ours(self.known.generation + 1)
         expected = self.known.generation
         if await self._write(kept, expected=expected, lease=lease):
-            self._learn(Known(kept.pair, kept.generation))
+            self._learn(Known.of(kept))
 
     async def _reconciled(self, revoke: Revoke) -> bool:
         """Look at what came between, and write our pair or take theirs; True when it is done."""
@@ -293,16 +323,16 @@ class Keeper(Place):
             await revoke(orphan)
             self._current(look)
         elif found is Standing.SAME:
-            self._learn(Known(orphan, kept.generation))
+            self._learn(attrs.evolve(Known.of(kept), pair=orphan))
         elif found is Standing.OURS:
             newest = self._next(kept)
-            newer = Kept(generation=newest, pair=orphan)
+            newer = Kept(generation=newest, pair=orphan, follows=kept.follows)
             if not await self._write(newer, expected=look.there):
                 return False
             if self.known.pair is orphan:  # or a refresh has gone on from it meanwhile
-                self._learn(Known(orphan, newest))
+                self._learn(Known.of(newer))
         else:
             if not same_line(kept.generation, self.known.generation):
                 await revoke(orphan)
-            self._learn(Known(kept.pair, kept.generation))
+            self._learn(Known.of(kept))
         return True

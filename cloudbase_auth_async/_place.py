@@ -5,6 +5,7 @@ Whoever writes expects the generation it saw last; nobody overwrites what they h
 """
 
 import secrets
+from collections.abc import Callable
 from typing import Final
 
 import attrs
@@ -63,11 +64,11 @@ class Place:
         self._events = stream
         # What was told of the store's failure last: whether a pair was unsaved.
         self._troubled: bool | None = None
-        self.key = key
-        self.known = known
-        self.over = False
-        self.passed = False
-        self.loss = "elsewhere"
+        self.key: str = key
+        self.known: Known = known
+        self.over: bool = False
+        self.passed: bool = False
+        self.loss: str = "elsewhere"
 
     @property
     def unsaved(self) -> bool:
@@ -96,25 +97,37 @@ class Place:
             return Look(read(record, owner=self._owner), there)
         except StoreCorrupt as failure:
             self.degraded(failure)
-        return Look(Kept(generation=self.known.generation, pair=self.known.pair), there)
+        return Look(self._ours(self.known.generation), there)
 
-    async def put(self, pair: TokenPair) -> None:
+    async def put(self, pair: TokenPair, check: Callable[[Look], None] | None = None) -> None:
         """
         Write the pair of a new sign-in over whatever is there.
 
         If it is the same pair once more, what is known of its refresh token stays.
 
+        Args:
+            pair: of the sign-in.
+            check: told what is there, before each try to write over it; may raise.
+
         Raises:
-            StoreError: it is not written.
+            StoreError: it is not written, or nobody knows whether it is.
         """
         for _ in range(MOST_ROUNDS):
             look = await self.look()
-            kept = Kept(generation=first_generation(), pair=pair)
+            if check is not None:
+                check(look)
+            # Who follows a record follows its line: a sign-out of that one means this one, too.
+            root = self.known.follows if look.kept is None or check is None else look.kept.root
+            kept = Kept(generation=first_generation(), pair=pair, follows=root)
+            # If the answer to the writing is lost, what is there is this, or descends from it.
+            self.known = attrs.evolve(self.known, generation=kept.generation, follows=root)
             old, token = look.kept, pair.refresh_token
             if old is not None and token is not None and old.pair.refresh_token == token:
-                kept = attrs.evolve(old, generation=kept.generation, pair=pair)
+                kept = attrs.evolve(
+                    old, generation=kept.generation, pair=pair, follows=kept.follows
+                )
             if await self._write(kept, expected=look.there):
-                self._learn(Known(pair, kept.generation))
+                self._learn(Known.of(kept))
                 return
         raise StoreBusy("a session was written by others again and again")
 
@@ -135,7 +148,7 @@ class Place:
             if (older or damaged) and not self.over:
                 kept = self._again(doubtful=damaged)
                 if await self._write(kept, expected=look.there):
-                    self._learn(Known(kept.pair, kept.generation))
+                    self._learn(Known.of(kept))
                 await self._stay_away()
         except StoreError as failure:
             self.degraded(failure)
@@ -147,7 +160,7 @@ class Place:
 
     def _again(self, *, doubtful: bool) -> Kept:
         """Return our record; in place of a damaged one, an old token may be one that is spent."""
-        kept = Kept(generation=self.known.generation + 1, pair=self.known.pair)
+        kept = self._ours(self.known.generation + 1)
         if not doubtful or self._usable(kept.pair):
             return kept
         again_at = self._server_time.now() + _policy.FIRST_PROBE_SECONDS
@@ -168,7 +181,7 @@ class Place:
             look = await self.look()
             if look.kept is None or look.there is None:
                 return None
-            if not same_line(look.kept.generation, self.known.generation):
+            if look.kept.root != self.known.root:
                 return None
             if await self._store.remove(self.key, expected=look.there):
                 ours = standing(look.kept, self.known) is Standing.OURS
@@ -184,8 +197,21 @@ class Place:
         """
         if self.over or pair.refresh_token == self.known.pair.refresh_token:
             return False
-        self.known = Known(pair, self.known.generation, spent.refresh_token)
+        self.known = attrs.evolve(self.known, pair=pair, bought_with=spent.refresh_token)
         return True
+
+    def taken(self) -> None:
+        """Note that the key belongs to another user by now."""
+        self.loss = "replaced"
+
+    def unwritten(self, pair: TokenPair, before: Known) -> None:
+        """Take note of a later sign-in's pair that came in place of another, and is not stored."""
+        self.known = attrs.evolve(
+            self.known,
+            pair=pair,
+            bought_with=before.pair.refresh_token or "",
+            instead_of=(*before.instead_of, before.generation),
+        )
 
     def degraded(self, failure: StoreError) -> None:
         """Tell that the store failed; once, until it recovers or a pair is at stake."""
@@ -205,6 +231,10 @@ class Place:
     async def _write(self, kept: Kept, *, expected: int | None, lease: Lease | None = None) -> bool:
         record = written(attrs.evolve(kept, owner=self._owner))
         return await self._store.replace(self.key, record, expected=expected, lease=lease)
+
+    def _ours(self, generation: int) -> Kept:
+        """Return a record of what we know."""
+        return Kept(generation=generation, pair=self.known.pair, follows=self.known.follows)
 
     def _usable(self, pair: TokenPair) -> bool:
         now = self._server_time.clock.monotonic()

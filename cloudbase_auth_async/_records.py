@@ -20,7 +20,14 @@ _FORMAT: Final = 1
 # that slept through a sign-out and a new sign-in never meets the generation it remembers.
 _COUNT_BITS: Final = 20
 # What a record may say beside the tokens, and what it means if it does not.
-_CLAIM: Final[dict[str, Any]] = {"tries": 0, "again_at": 0.0, "by": "", "warned": 0, "owner": ""}
+_CLAIM: Final[dict[str, Any]] = {
+    "tries": 0,
+    "again_at": 0.0,
+    "by": "",
+    "warned": 0,
+    "owner": "",
+    "follows": 0,
+}
 _LARGEST: Final = 1e12
 
 
@@ -39,6 +46,8 @@ class Kept:
             holds what it bought can write that first.
         ended: whether the service refused it for good.
         owner: the environment and the client the tokens belong to.
+        follows: the line of generations in which this session was begun, where it has gone on
+            with a later sign-in's pair; 0 where it has not.
     """
 
     generation: int
@@ -49,6 +58,17 @@ class Kept:
     warned: int = 0
     ended: bool = False
     owner: str = ""
+    follows: int = 0
+
+    @property
+    def root(self) -> int:
+        """Name the line in which the session was begun: who signs out there means this one."""
+        return self.follows or line(self.generation)
+
+
+def line(generation: int) -> int:
+    """Name the line that a generation belongs to."""
+    return generation >> _COUNT_BITS
 
 
 def first_generation() -> int:
@@ -58,7 +78,7 @@ def first_generation() -> int:
 
 def same_line(one: int, other: int) -> bool:
     """Tell whether two generations descend from one sign-in."""
-    return one >> _COUNT_BITS == other >> _COUNT_BITS
+    return line(one) == line(other)
 
 
 def written(kept: Kept) -> Record:
@@ -73,6 +93,8 @@ def written(kept: Kept) -> Record:
         document |= claim | {"warned": kept.warned}
     if kept.ended:
         document["ended"] = True
+    if kept.follows:
+        document["follows"] = kept.follows
     text = json.dumps(document, separators=(",", ":"))
     return Record(kept.generation, text.encode("utf-8"))
 

@@ -24,7 +24,7 @@ class Sharing(Holding):
         if pair.sub is None and self._pair.refresh_token != pair.refresh_token:
             return False  # nobody knows whose they are
         self._keeper = keeper
-        self._renew(pair)
+        self._go_on(pair)
         return True
 
     def look_again(self, kept: Kept) -> bool:
@@ -36,7 +36,7 @@ class Sharing(Holding):
         if found is Standing.REPLACED:
             return False
         if found is Standing.THEIRS and not keeper.unsaved:
-            keeper.known = Known(kept.pair, kept.generation)
+            keeper.known = Known.of(kept)
         newest = keeper.known.pair  # a saving in the background may have found it
         if not keeper.unsaved and not _same(newest, self._pair):
             self._renew(newest)
@@ -49,7 +49,12 @@ class Sharing(Holding):
     def _renew(self, pair: TokenPair) -> None:
         """Go on with a pair that came without a refresh of ours: old failures mean nothing."""
         self._exchange.remembered.failed(pair.refresh_token, None)
-        self._take(pair)
+        self._go_on(pair)
+
+    def _go_on(self, pair: TokenPair) -> None:
+        # Not as after a refresh: one that comes without an access token is about to be refreshed.
+        self._adopt(pair)
+        self._announcer.tell(pair)
 
     def ahead(self, kept: Kept) -> bool:
         """Tell whether this session knows a newer record than the one in the store."""

@@ -7,7 +7,8 @@ What a look decides (`standing`):
 | --- | --- | --- |
 | none | GONE | fails: signed out elsewhere |
 | of another user, perhaps | REPLACED | fails: whoever signed in meanwhile keeps the key |
-| older than what we know, or of the token that bought our unsaved pair | OURS | spends ours |
+| older than what we know, or of the token that bought our unsaved pair, or in the line that our \
+unsaved pair comes in place of | OURS | spends ours |
 | refused for good | ENDED | fails, without asking the service once more |
 | with our tokens | SAME | spends it |
 | with other ones | THEIRS | takes that pair; spends it only if it, too, is about to die |
@@ -15,10 +16,11 @@ What a look decides (`standing`):
 
 from collections.abc import Awaitable, Callable
 from enum import Enum
+from typing import Self
 
 import attrs
 
-from cloudbase_auth_async._records import Kept, same_line
+from cloudbase_auth_async._records import Kept, line, same_line
 from cloudbase_auth_async._tokens import TokenPair
 
 Revoke = Callable[[TokenPair], Awaitable[None]]
@@ -43,12 +45,28 @@ class Known:
     Attributes:
         pair: the newest we had.
         generation: of the record that we wrote or read last.
-        bought_with: the refresh token that `pair` cost, while `pair` is in no store yet.
+        bought_with: the refresh token that `pair` cost, or came in place of, while `pair` is in
+            no store yet; empty if it had none.
+        instead_of: generations whose lines an unsaved pair of a later sign-in comes in place of,
+            whatever is there by now.
+        follows: as in the record; see `Kept`.
     """
 
     pair: TokenPair
     generation: int
     bought_with: str | None = attrs.field(default=None, repr=False)
+    instead_of: tuple[int, ...] = ()
+    follows: int = 0
+
+    @classmethod
+    def of(cls, kept: Kept) -> Self:
+        """Know what is in the store, and nothing else."""
+        return cls(kept.pair, kept.generation, follows=kept.follows)
+
+    @property
+    def root(self) -> int:
+        """Name the line in which the session was begun."""
+        return self.follows or line(self.generation)
 
 
 @attrs.frozen
@@ -88,14 +106,16 @@ def standing(kept: Kept | None, known: Known) -> Standing:
     if kept is None:
         return Standing.GONE
     token, related = kept.pair.refresh_token, same_line(kept.generation, known.generation)
+    superseded = any(same_line(kept.generation, each) for each in known.instead_of)
     if kept.pair.sub and known.pair.sub:
         other = kept.pair.sub != known.pair.sub
     else:  # whose a new sign-in is, nobody can tell: rather sign out than cross users
-        other = not related and token not in _tokens(known)
+        other = not (related or superseded) and token not in _tokens(known)
     if other:
         return Standing.REPLACED
     went_back = related and kept.generation < known.generation
-    if went_back or (known.bought_with is not None and token == known.bought_with):
+    bought = known.bought_with is not None and token == known.bought_with
+    if went_back or bought or (superseded and not related):
         return Standing.OURS
     if kept.ended:
         return Standing.ENDED

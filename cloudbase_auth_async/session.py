@@ -6,26 +6,35 @@ calls, and it answers them with a token that is valid now. How it holds its pair
 `_holding.py`.
 """
 
+import functools
 from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any, Self, cast
 
 import attrs
 
-from cloudbase_auth_async import errors
+from cloudbase_auth_async import config, errors
+from cloudbase_auth_async._adopting import Adopting
+from cloudbase_auth_async._call import Call
 from cloudbase_auth_async._claims import unverified_claims
+from cloudbase_auth_async._codec import SignedOut
 from cloudbase_auth_async._exchange import Farewell
 from cloudbase_auth_async._hooks import Hook
 from cloudbase_auth_async._lifetime import DEAD
 from cloudbase_auth_async._sealed import sealed
-from cloudbase_auth_async._sharing import Sharing
-from cloudbase_auth_async._tokens import TokenPair
+from cloudbase_auth_async._succession import Succession
+from cloudbase_auth_async._tokens import TokenPair, pair_of
 from cloudbase_auth_async._transport import ClientMiddleware, bearer_middleware
+from cloudbase_auth_async.endpoints.devices import Devices
+from cloudbase_auth_async.endpoints.own_verification import OwnVerification
 from cloudbase_auth_async.endpoints.providers import Providers
+from cloudbase_auth_async.endpoints.token import revoke_call, sign_out_call
 from cloudbase_auth_async.endpoints.user import User
+from cloudbase_auth_async.endpoints.user_authorization import UserAuthorization
+from cloudbase_auth_async.flows._session import SessionFlows
 
 
-class TokenSession(Sharing):
+class TokenSession(Adopting):
     """
     A signed-in user; made by `AuthClient.session`, or kept in a store by `AuthClient.sessions`.
 
@@ -47,9 +56,7 @@ class TokenSession(Sharing):
         Raises:
             NotSignedIn: the session was signed out.
         """
-        if self._pair is None:
-            raise errors.NotSignedIn("the session was signed out")
-        return self._pair
+        return self.held()
 
     @property
     def unverified_claims(self) -> Mapping[str, Any]:
@@ -64,7 +71,27 @@ class TokenSession(Sharing):
     @property
     def providers(self) -> Providers:
         """Calls about the user's third-party accounts."""
-        return Providers(self)
+        return Providers(self, Succession(self, may_leave=True))
+
+    @property
+    def verification(self) -> OwnVerification:
+        """Codes to the user's own phone number or e-mail."""
+        return OwnVerification(self)
+
+    @property
+    def devices(self) -> Devices:
+        """Ending the user's sessions, of one device or all."""
+        return Devices(self)
+
+    @property
+    def authorization(self) -> UserAuthorization:
+        """What the user allows an application or a device."""
+        return UserAuthorization(self)
+
+    @property
+    def flows(self) -> SessionFlows:
+        """Several calls as one: a new password, an anonymous user who signs up."""
+        return SessionFlows(self)
 
     @property
     def middleware(self) -> ClientMiddleware:
@@ -122,31 +149,74 @@ class TokenSession(Sharing):
             self._life = DEAD
 
     @sealed
-    async def sign_out(self) -> None:
+    async def sign_out(
+        self, *, redirect_uri: str | None = None, state: str | None = None
+    ) -> str | None:
         """
         Forget the tokens here at once, and end the session at the service.
 
         It wins over a refresh under way: the pair that one brings is revoked. A second call does
         nothing. Cancelling it does not stop what it began.
 
+        Args:
+            redirect_uri: where a browser is to go on afterwards.
+            state: comes back with it.
+
+        Returns:
+            the address to send the browser to, `state` added; None without a `redirect_uri`, from
+            a second call, and from a service that has no such call and had the token revoked.
+
         Raises:
+            ConfigurationError: an argument is empty, or `state` comes without `redirect_uri`;
+                nothing was done.
             ClientClosed: the session or its client is closed, and nothing was done; or the client
                 was closed meanwhile, and the service may not have been told.
             ApiError, TransportError: the tokens are gone here, but the service has not confirmed.
             StoreError: they are gone here, but may still be in the store.
         """
+        goodbye = _goodbye(redirect_uri, state)
         pair, alive = self._pair, self._alive()
         if pair is None:
-            return
+            return None
         self._check_open()
         flight = self._exchange.under_way(pair.refresh_token)
         if not self.can_refresh:
             pair = attrs.evolve(pair, refresh_token=None)  # refused before: not worth a request
         self._lost("signed_out")
-        farewell = Farewell(pair=pair, flight=flight, alive=alive, keeper=self._keeper)
+        farewell = Farewell(
+            pair=pair, flight=flight, alive=alive, keeper=self._keeper, goodbye=goodbye
+        )
         failure = await self._exchange.end(farewell)
         if failure is not None:
             raise failure
+        answer: object = farewell.answer
+        return answer.redirect_uri if isinstance(answer, SignedOut) else None
+
+    @sealed
+    async def adopt(self, tokens: TokenPair | Mapping[str, Any]) -> None:
+        """
+        Go on with tokens that this same user got otherwise, such as by signing in again.
+
+        A kept session has them in its store before anybody sees them, in place of what is there;
+        if the store fails, they are served from memory and offered to it again. The old tokens
+        are not revoked.
+
+        Args:
+            tokens: what a sign-in answered, or what `TokenPair.to_dict` wrote.
+
+        Raises:
+            ConfigurationError: they are no tokens.
+            SubjectChanged: they are another user's; nothing changed.
+            NotSignedIn: the session was signed out, here or in another process, or its key is
+                another user's by now; tokens that were written by then are revoked.
+            StoreError: likewise, and they may still be in the store.
+            ClientClosed: the session or its client is closed, or was closed meanwhile; the tokens
+                were offered to the store once more.
+        """
+        pair = pair_of(tokens)
+        if pair.access_token:
+            config.token("access_token", pair.access_token)
+        await self.finished(lambda: self.succeed(pair), name="cloudbase-auth adoption")
 
     def on_change(self, hook: Hook) -> Callable[[], None]:
         """
@@ -155,7 +225,7 @@ class TokenSession(Sharing):
         Hooks run in order, after the change, in a task of their own; they may call the session.
         What they raise goes to the event loop's exception handler. They are not told of the pair
         the session was made of, nor that the service ended it: after `SessionEnded`, or after
-        `user.delete()`, call `sign_out()`.
+        `user.delete()` or `devices.revoke_all()`, call `sign_out()`.
 
         Returns:
             a function that removes the hook.
@@ -190,3 +260,14 @@ class TokenSession(Sharing):
         traceback: TracebackType | None,
     ) -> None:
         await self.aclose()
+
+
+def _goodbye(redirect_uri: str | None, state: str | None) -> Callable[[str], Call[Any]]:
+    if redirect_uri is None:
+        if state is not None:
+            raise errors.ConfigurationError("state", "needs a redirect_uri to come back with")
+        return revoke_call
+    address = config.text("redirect_uri", redirect_uri)
+    return functools.partial(
+        sign_out_call, redirect_uri=address, state=config.optional_text("state", state)
+    )

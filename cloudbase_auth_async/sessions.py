@@ -63,13 +63,13 @@ class Sessions:
         """
         config.text("key", key)
         self._check_open()
-        pair = await self._latest(pair_of(tokens))
+        pair = await self._rooms.exchange.latest(pair_of(tokens))
         keeper = self._keeper(key, Known(pair, 0))
         while True:
             await keeper.put(pair)
             if await keeper.overtaken():
                 return TokenSession(self._rooms, pair, keeper)  # a later sign-in has the key
-            newest = await self._latest(pair)
+            newest = await self._rooms.exchange.latest(pair)
             if newest is pair:
                 break
             pair = newest  # a refresh replaced it while it was written
@@ -192,13 +192,6 @@ class Sessions:
             return None
         return self._made(keeper.known.pair, keeper)
 
-    async def _latest(self, pair: TokenPair) -> TokenPair:
-        """Follow a pair that a refresh of this client is replacing, or has replaced just now."""
-        flight = self._rooms.exchange.under_way(pair.refresh_token)
-        if flight is not None:
-            await flight.wait()
-        return self._rooms.exchange.remembered.newest(pair)
-
     def _held(self, key: str) -> TokenSession | None:
         """Return the session that somebody uses here; one that was closed is of no use."""
         held = self._here.get(key)
@@ -215,7 +208,7 @@ class Sessions:
         return session
 
     def _restored(self, key: str, kept: Kept) -> TokenSession:
-        keeper = self._keeper(key, Known(kept.pair, kept.generation))
+        keeper = self._keeper(key, Known.of(kept))
         session = self._made(kept.pair, keeper)
         session.look_again(kept)
         return session

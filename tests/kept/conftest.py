@@ -2,10 +2,7 @@
 
 import asyncio
 import contextlib
-import functools
-import inspect
 from collections.abc import AsyncIterator, Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 import attrs
@@ -21,24 +18,7 @@ from cloudbase_auth_async.stores.memory import MemoryStore
 from cloudbase_auth_async.testing import Emulator, Entry, ManualClock, Request
 
 PASSWORD = "Passw0rd!"
-LONGEST_SECONDS = 30
 KEY = "the-key-of-alice"
-
-
-def pytest_collection_modifyitems(items: list[Any]) -> None:
-    """Bound every test of this folder: a caller that hangs is a failure, not a stuck suite."""
-    for item in items:
-        if Path(__file__).parent in item.path.parents and inspect.iscoroutinefunction(item.obj):
-            item.obj = _bounded(item.obj)
-
-
-def _bounded(test: Callable[..., Any]) -> Callable[..., Any]:
-    @functools.wraps(test)
-    async def bounded(*args: Any, **kwargs: Any) -> None:
-        async with asyncio.timeout(LONGEST_SECONDS):
-            await test(*args, **kwargs)
-
-    return bounded
 
 
 class StillClock(ManualClock):

@@ -248,3 +248,37 @@ async def test_sign_out_stops_a_replay(world: Any) -> None:
     with pytest.raises(errors.Unauthenticated):
         await caller
     assert (world.asked, len(world.sent("GET /user/me"))) == (0, 1)
+
+
+@pytest.mark.parametrize("age", [0, 7201])
+async def test_sign_out_leads_on(open_world: Any, age: int) -> None:
+    """With a redirect_uri the service says where the browser goes on, the state added."""
+    async with open_world({"client_secret": None}, dialect="documented") as world:
+        session = await world.session()
+        world.clock.advance(age)
+        where = await session.sign_out(redirect_uri="https://app.example/bye", state="s1")
+        assert where == "https://app.example/bye?state=s1"
+        await _gone(world, session)
+        assert world.sent("POST /user/signout")[-1].json == {
+            "redirect_uri": "https://app.example/bye",
+            "state": "s1",
+        }
+        assert await session.sign_out(redirect_uri="https://app.example/bye") is None
+
+
+async def test_sign_out_leads_nowhere(world: Any) -> None:
+    """A service without that path has the session revoked all the same."""
+    session = await world.session()
+    world.emulator.faults.add("POST /user/signout", "status", status=404)
+    assert await session.sign_out(redirect_uri="https://app.example/bye") is None
+    await _gone(world, session)
+
+
+async def test_sign_out_with_nonsense(world: Any) -> None:
+    """A wrong argument is refused before anything is forgotten."""
+    session = await world.session()
+    for wrong in ({"state": "s1"}, {"redirect_uri": ""}, {"redirect_uri": "https://a", "state": 1}):
+        with pytest.raises(errors.ConfigurationError):
+            await session.sign_out(**wrong)
+    assert await session.access_token()
+    assert await session.sign_out() is None
