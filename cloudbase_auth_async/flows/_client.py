@@ -1,0 +1,212 @@
+"""Flows that need no session: sign in or up by code, a new password, a device."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import attrs
+
+from cloudbase_auth_async import config
+from cloudbase_auth_async._background import Background
+from cloudbase_auth_async._pipeline import BaseCaller
+from cloudbase_auth_async._sealed import sealed_function
+from cloudbase_auth_async._tokens import TokenPair
+from cloudbase_auth_async.endpoints.accounts import Accounts
+from cloudbase_auth_async.endpoints.sign_in import SignIn
+from cloudbase_auth_async.endpoints.sign_up import SignUp
+from cloudbase_auth_async.endpoints.verification import Verification
+from cloudbase_auth_async.errors import AlreadyExists, ApiError, PreconditionFailed, UserNotFound
+from cloudbase_auth_async.flows._code import CodeFlow, Proof, Steps
+from cloudbase_auth_async.flows._device import DeviceFlow
+
+
+@attrs.frozen
+class Newcomer:
+    """What a person who signs up says of themselves."""
+
+    username: str | None
+    password: str | None = attrs.field(repr=False)
+    name: str | None
+    gender: str | None
+    picture: str | None
+    locale: str | None
+
+    @classmethod
+    def checked(cls, **told: str | None) -> "Newcomer":
+        """
+        Check it before a code is sent.
+
+        Raises:
+            ConfigurationError: something is empty.
+        """
+        return cls(**{name: config.optional_text(name, value) for name, value in told.items()})
+
+
+class Flows:
+    """`auth.flows`: several calls as one, each built from the single ones."""
+
+    __slots__ = ("_background", "_caller")
+
+    def __init__(self, caller: BaseCaller, background: Background) -> None:
+        self._caller = caller
+        self._background = background
+
+    @sealed_function
+    def sign_in_or_up(
+        self,
+        *,
+        phone_number: str | None = None,
+        email: str | None = None,
+        username: str | None = None,
+        password: str | None = None,
+        name: str | None = None,
+        gender: str | None = None,
+        picture: str | None = None,
+        locale: str | None = None,
+        resume: Mapping[str, Any] | None = None,
+    ) -> CodeFlow[TokenPair]:
+        """
+        Sign a person in by a code, or up if the phone number or e-mail is nobody's yet.
+
+        Which of the two, the service says when it sends the code (`is_user`). Somebody who came
+        or went in between is signed in or up all the same.
+
+        Args:
+            phone_number: with country code and a space, such as `"+86 13800000000"`.
+            email: an e-mail address; not together with a phone number.
+            username: of a new user, as the rest below; see `sign_up.register`.
+            password: of a new user.
+            name: of a new user.
+            gender: of a new user.
+            picture: of a new user.
+            locale: of a new user.
+            resume: what `CodeFlow.to_dict` wrote.
+
+        Returns:
+            the flow; its answer is the tokens.
+
+        Raises:
+            ConfigurationError: an argument is missing, contradicts another or is malformed.
+        """
+        where = config.destination(phone_number, email)
+        newcomer = Newcomer.checked(
+            username=username,
+            password=password,
+            name=name,
+            gender=gender,
+            picture=picture,
+            locale=locale,
+        )
+
+        async def finish(proof: Proof) -> TokenPair:
+            return await self._entered(proof, newcomer)
+
+        return self._flow("sign_in_or_up", where, finish, target=None, resume=resume)
+
+    @sealed_function
+    def reset_password(
+        self,
+        *,
+        new_password: str,
+        phone_number: str | None = None,
+        email: str | None = None,
+        resume: Mapping[str, Any] | None = None,
+    ) -> CodeFlow[None]:
+        """
+        Give a user who has lost their password a new one, against a code.
+
+        Args:
+            new_password: the service's own policy decides. `CodeFlow.to_dict` does not write it:
+                that of the flow which is completed counts.
+            phone_number: the user's, with country code and a space.
+            email: the user's; not together with a phone number.
+            resume: what `CodeFlow.to_dict` wrote.
+
+        Returns:
+            the flow; it signs nobody in.
+
+        Raises:
+            ConfigurationError: an argument is missing, contradicts another or is malformed.
+        """
+        where = config.destination(phone_number, email)
+        config.text("new_password", new_password)
+
+        async def finish(proof: Proof) -> None:
+            await Accounts(self._caller).reset_password(
+                **proof.destination,
+                new_password=new_password,
+                verification_token=proof.verification_token,
+            )
+
+        return self._flow("reset_password", where, finish, target="USER", resume=resume)
+
+    @sealed_function
+    def device_sign_in(
+        self, *, scope: str | None = None, resume: Mapping[str, Any] | None = None
+    ) -> DeviceFlow:
+        """
+        Sign in on a device without a keyboard: the person says yes elsewhere (RFC 8628).
+
+        Args:
+            scope: scopes, separated by spaces; all the user has if left out.
+            resume: what `DeviceFlow.to_dict` wrote.
+
+        Returns:
+            the flow; its answer is the tokens.
+
+        Raises:
+            ConfigurationError: an argument is malformed.
+        """
+        config.optional_text("scope", scope)
+        return DeviceFlow(self._caller, self._background, scope=scope, resume=resume)
+
+    async def _entered(self, proof: Proof, newcomer: Newcomer) -> TokenPair:
+        """Sign in or up, and the other way round where the service has changed its mind."""
+        if proof.is_user:
+            try:
+                return await self._signed_in(proof)
+            except UserNotFound:
+                return await self._signed_up(proof, newcomer)
+        try:
+            return await self._signed_up(proof, newcomer)
+        except (AlreadyExists, PreconditionFailed) as taken:
+            refusal = taken
+        try:
+            return await self._signed_in(proof)
+        except ApiError:
+            pass  # then it was the user name that is taken, or whatever the first refusal says
+        raise refusal
+
+    async def _signed_in(self, proof: Proof) -> TokenPair:
+        (place,) = proof.destination.values()
+        return await SignIn(self._caller).code(proof.verification_token, username=place)
+
+    async def _signed_up(self, proof: Proof, newcomer: Newcomer) -> TokenPair:
+        return await SignUp(self._caller).register(
+            **proof.destination,
+            verification_token=proof.verification_token,
+            verification_code=proof.verification_code,
+            **attrs.asdict(newcomer),
+        )
+
+    def _flow(
+        self,
+        kind: str,
+        where: Mapping[str, str],
+        finish: Callable[[Proof], Awaitable[Any]],
+        *,
+        target: str | None,
+        resume: Mapping[str, Any] | None,
+    ) -> CodeFlow[Any]:
+        codes = Verification(self._caller)
+        return CodeFlow(
+            Steps(
+                kind=kind,
+                send=lambda token: codes.send(**where, target=target, captcha_token=token),
+                check=codes,
+                finish=finish,
+            ),
+            where,
+            background=self._background,
+            server_time=self._caller.server_time,
+            resume=resume,
+        )
