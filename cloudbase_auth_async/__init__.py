@@ -23,7 +23,9 @@ if TYPE_CHECKING:
         TransportError,
     )
     from cloudbase_auth_async.models import Introspection, UserProfile
+    from cloudbase_auth_async.server_tokens import ServerTokens
     from cloudbase_auth_async.session import TokenSession
+    from cloudbase_auth_async.tickets import TicketSigner
 else:
     # Hidden from type checkers: they know every name from above, and report any other.
     __getattr__, __dir__ = attached(
@@ -35,8 +37,10 @@ else:
             "ConfigurationError": "errors",
             "DecodeError": "errors",
             "Introspection": "models",
+            "ServerTokens": "server_tokens",
             "SessionError": "errors",
             "StoreError": "errors",
+            "TicketSigner": "tickets",
             "TokenPair": "_tokens",
             "TokenSession": "session",
             "TransportError": "errors",
@@ -55,8 +59,10 @@ __all__ = [
     "ConfigurationError",
     "DecodeError",
     "Introspection",
+    "ServerTokens",
     "SessionError",
     "StoreError",
+    "TicketSigner",
     "TokenPair",
     "TokenSession",
     "TransportError",

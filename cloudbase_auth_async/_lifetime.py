@@ -26,6 +26,7 @@ _SLOWEST_DATE_SECONDS = 10.0
 # Less than this may be the Date header's own coarseness and a slow answer.
 _JUMP_SECONDS = 5.0
 _FOREVER = 1e10
+_LATEST = 250_000_000_000.0  # in the year 9892
 
 
 @attrs.frozen
@@ -102,6 +103,8 @@ class ServerTime:
             stamp = email.utils.parsedate_to_datetime(date).timestamp()
         except (ValueError, OverflowError, OSError):
             return
+        if not 0 < stamp < _LATEST:
+            return  # from there on signing and counting would leave the calendar
         believed = self.now()
         # Date counts whole seconds: on average the moment lies half a second later.
         self.offset = stamp + 0.5 - (began + ended) / 2

@@ -5,7 +5,9 @@ Pure: what time it is and whose bearer it carries, the pipeline says.
 """
 
 import base64
+import html
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, cast
 from urllib.parse import quote, urlencode
@@ -23,12 +25,15 @@ _SECRET_FIELDS = frozenset(
         "anonymous_token",
         "captcha_token",
         "code",
+        "code_challenge",
         "code_verifier",
         "confirm_password",
         "device_code",
         "encryptedData",
         "iv",
+        "key",
         "new_password",
+        "nonce",
         "old_password",
         "password",
         "provider_access_token",
@@ -37,6 +42,7 @@ _SECRET_FIELDS = frozenset(
         "provider_token",
         "provider_trans_token",
         "refresh_token",
+        "state",
         "sudo_token",
         "ticket",
         "token",
@@ -47,6 +53,7 @@ _SECRET_FIELDS = frozenset(
     }
 )
 _SHORTEST_SECRET = 3
+_LOWER = re.compile("%[0-9A-F]{2}")
 
 
 @attrs.frozen(kw_only=True)
@@ -148,10 +155,11 @@ class Author:
         values = [value for fields in named for value in _secret_values(fields)]
         encoded = None if self.basic is None else self.basic.removeprefix("Basic ")
         values += [extras.bearer, extras.captcha_token, form.subject]
-        values += [self.settings.client_secret, encoded]
+        # An anonymous user is whoever can name the device id.
+        values += [self.settings.client_secret, encoded, self.settings.device_id]
         values += [] if form.key is None else form.key.secrets
         texts = {v for v in values if isinstance(v, str) and len(v) >= _SHORTEST_SECRET}
-        texts |= {json.dumps(text)[1:-1] for text in texts} | {quote(t, safe="") for t in texts}
+        texts |= {spelt for text in texts for spelt in _spellings(text)}
         # Longest first: an old password that begins the new one would leave its end standing.
         return sorted(texts, key=len, reverse=True)
 
@@ -159,9 +167,25 @@ class Author:
 def _secret_values(fields: Mapping[str, Any]) -> Iterator[Any]:
     for name, value in fields.items():
         if isinstance(value, Mapping):
-            yield from _secret_values(cast("Mapping[str, Any]", value))
-        elif name in _SECRET_FIELDS:
+            # What a third party wants is not known here: any of it may be a secret.
+            yield from cast("Mapping[str, Any]", value).values()
+        elif name in _SECRET_FIELDS or name.startswith("other_params["):
             yield value
+
+
+def _spellings(text: str) -> Iterator[str]:
+    """Name the ways a service may repeat a text: as it is in JSON, in a URL, in a form, in HTML."""
+    plain = json.dumps(text, ensure_ascii=False)[1:-1]
+    for spelt in (json.dumps(text)[1:-1], plain):
+        yield spelt
+        # Services in Go write these so.
+        go = spelt.replace("&", r"\u0026").replace("<", r"\u003c")
+        yield go.replace(">", r"\u003e")
+    quoted = quote(text, safe="")
+    for spelt in (quoted, quoted.replace("%20", "+")):
+        yield from (spelt, _LOWER.sub(lambda found: found[0].lower(), spelt))
+    escaped = html.escape(text)
+    yield from (escaped, escaped.replace("&quot;", "&#34;").replace("&#x27;", "&#39;"))
 
 
 def _basic(client_id: str, secret: str) -> str:
@@ -178,4 +202,5 @@ def _query(query: Mapping[str, QueryValue]) -> str:
 
 def _encoded(body: Mapping[str, Any]) -> bytes:
     present = {name: value for name, value in body.items() if value is not None}
-    return json.dumps(present).encode()
+    # Without spaces, as the vendor's clients write it: some sign what they would have written.
+    return json.dumps(present, separators=(",", ":")).encode()

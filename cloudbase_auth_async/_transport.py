@@ -198,6 +198,11 @@ class AiohttpTransport:
                 status = answer.status
         except (aiohttp.ClientError, _Hidden, OSError) as failure:  # a TimeoutError is an OSError
             error = attempt.error(failure)
+        except (RuntimeError, ValueError) as failure:
+            if self._borrowed is None:
+                raise
+            # Of another loop, with hooks or headers that fail: its frames hold what is sent.
+            error = attempt.error(failure)
         else:
             encoding, limit = headers.get("content-encoding"), self._settings.max_answer_bytes
             body = None if packed is None else unpacked(packed, encoding, limit)
@@ -257,6 +262,13 @@ class AiohttpTransport:
         return b"".join(pieces)
 
 
+@attrs.frozen
+class _Shown:
+    """A token in a frame that a traceback may show."""
+
+    token: str = attrs.field(repr=False)
+
+
 class BearerSource(Protocol):
     """A session, as far as the bearer middleware knows it."""
 
@@ -288,17 +300,17 @@ def bearer_middleware(source: BearerSource, hosts: frozenset[str]) -> ClientMidd
     ) -> aiohttp.ClientResponse:
         if not _may_see(request.url, hosts) or "Authorization" in request.headers:
             return await handler(request)
-        token = await source.access_token()
-        request.headers["Authorization"] = f"Bearer {token}"
+        shown = _Shown(await source.access_token())
+        request.headers["Authorization"] = f"Bearer {shown.token}"
         answer = await handler(request)
         replayable = isinstance(request.body, bytes | aiohttp.BytesPayload)
-        if answer.status != _REJECTED or not replayable or not source.rejected(token):
+        if answer.status != _REJECTED or not replayable or not source.rejected(shown.token):
             return answer
         answer.release()
-        fresh = await source.access_token()
-        request.headers["Authorization"] = f"Bearer {fresh}"
+        shown = _Shown(await source.access_token())
+        request.headers["Authorization"] = f"Bearer {shown.token}"
         answer = await handler(request)
-        source.repeated(fresh, accepted=answer.status != _REJECTED)
+        source.repeated(shown.token, accepted=answer.status != _REJECTED)
         return answer
 
     return sign

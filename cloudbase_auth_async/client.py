@@ -8,11 +8,13 @@ groups that need no user, and sessions for users.
 import uuid
 from collections.abc import Mapping
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, cast
 
 from cloudbase_auth_async import config
 from cloudbase_auth_async._background import Background
+from cloudbase_auth_async._captcha import Desk, Solver
 from cloudbase_auth_async._clock import Clock, SystemClock
+from cloudbase_auth_async._cloud_key import CloudKey, KeyMethod
 from cloudbase_auth_async._exchange import Exchange
 from cloudbase_auth_async._holding import Rooms
 from cloudbase_auth_async._observe import Receiver, Stream
@@ -22,11 +24,18 @@ from cloudbase_auth_async._tokens import TokenPair, described, pair_of
 from cloudbase_auth_async._transport import AiohttpTransport, HttpSession, Transport
 from cloudbase_auth_async._version import __version__
 from cloudbase_auth_async.config import DEFAULT_REGION, DialectName, Settings
+from cloudbase_auth_async.endpoints.accounts import Accounts
+from cloudbase_auth_async.endpoints.authorization import ClientAuthorization
+from cloudbase_auth_async.endpoints.captcha import Captcha
+from cloudbase_auth_async.endpoints.device import Device
+from cloudbase_auth_async.endpoints.provider_grants import ProviderGrants
 from cloudbase_auth_async.endpoints.sign_in import SignIn
 from cloudbase_auth_async.endpoints.sign_up import SignUp
 from cloudbase_auth_async.endpoints.token import Token
 from cloudbase_auth_async.endpoints.verification import Verification
 from cloudbase_auth_async.errors import ConfigurationError, StoreError
+from cloudbase_auth_async.flows._client import Flows
+from cloudbase_auth_async.server_tokens import ServerTokens
 from cloudbase_auth_async.session import TokenSession
 from cloudbase_auth_async.sessions import Sessions
 from cloudbase_auth_async.stores.base import Store
@@ -38,6 +47,19 @@ class AuthClient:
     A client of one CloudBase environment; use it as an async context manager.
 
     Nothing is bound to an event loop before the first call.
+
+    Attributes:
+        sign_in: ways to sign in; each answers tokens.
+        sign_up: a checked phone number or e-mail becomes a user.
+        verification: codes by SMS and e-mail.
+        token: exchange, introspect and revoke tokens.
+        providers: third-party log-ins: where to send a browser, and what it brings back.
+        accounts: a lost password, whether a user exists.
+        captcha: captchas by hand.
+        device: devices without a keyboard.
+        authorization: who asks to be authorized.
+        flows: several calls as one.
+        sessions: sessions kept in the store.
 
     Args:
         env: the environment id.
@@ -60,6 +82,10 @@ class AuthClient:
         store: where `sessions` are kept; in this process's memory unless given. The client does
             not close it.
         on_event: called with each `events.Event` of the client's sessions, after the fact.
+        captcha: a coroutine function that shows a `models.CaptchaChallenge` to a person and
+            returns what they read, or None if they give up. It is asked when the service wants
+            a captcha for a call, by one call at a time, and may take minutes: `timeout` does not
+            count for it. A session's own refresh never asks it.
         allow_http: take a `base_url` that is not https though its host is not loopback.
         clock: for tests.
         transport: for tests; carries the requests instead of aiohttp. The client closes it.
@@ -86,6 +112,7 @@ class AuthClient:
         close_timeout: float = 5.0,
         store: Store | None = None,
         on_event: Receiver | None = None,
+        captcha: Solver | None = None,
         allow_http: bool = False,
         clock: Clock | None = None,
         transport: Transport | None = None,
@@ -112,13 +139,27 @@ class AuthClient:
         self._caller = self._rooms.caller
         self._background = self._rooms.background
         self._exchange = self._rooms.exchange
+        self._server: ServerTokens | None = None
         store = MemoryStore() if store is None else store
         config.store("store", store)
         self.sessions: Sessions = Sessions(self._rooms, store)
-        self.sign_in: SignIn = SignIn(self._caller)
-        self.sign_up: SignUp = SignUp(self._caller)
-        self.verification: Verification = Verification(self._caller)
-        self.token: Token = Token(self._caller)
+        self._hand_out(captcha)
+
+    def _hand_out(self, solver: Solver | None) -> None:
+        """Make the groups that need no user."""
+        caller = self._caller
+        self.sign_in: SignIn = SignIn(caller)
+        self.sign_up: SignUp = SignUp(caller)
+        self.verification: Verification = Verification(caller)
+        self.token: Token = Token(caller)
+        self.captcha: Captcha = Captcha(caller)
+        if solver is not None:
+            caller.captcha = Desk(self.captcha, self._background, caller.clock, solver)
+        self.device: Device = Device(caller)
+        self.providers: ProviderGrants = ProviderGrants(caller)
+        self.accounts: Accounts = Accounts(caller)
+        self.flows: Flows = Flows(caller, self._background)
+        self.authorization: ClientAuthorization = ClientAuthorization(caller)
 
     @classmethod
     @sealed_function
@@ -194,6 +235,34 @@ class AuthClient:
             config.token("access_token", pair.access_token)
         return TokenSession(self._rooms, self._exchange.remembered.newest(pair))
 
+    @sealed_function
+    def server(
+        self,
+        secret_id: str,
+        secret_key: str,
+        *,
+        session_token: str | None = None,
+        method: KeyMethod = "tc3",
+    ) -> ServerTokens:
+        """
+        Keep a server's token for a Tencent Cloud key; it is asked for when it is first needed.
+
+        The same key again gives the same object.
+
+        Args:
+            secret_id: of a key of the account that owns the environment.
+            secret_key: what goes with it.
+            session_token: what goes with a temporary key.
+            method: `"tc3"` signs the request; `"basic"` sends the key itself.
+
+        Raises:
+            ConfigurationError: an argument is wrong.
+        """
+        key = CloudKey.checked(secret_id, secret_key, session_token, method)
+        if self._server is None or not self._server.of(key):
+            self._server = ServerTokens(self._caller, self._background, key)
+        return self._server
+
     async def aclose(self) -> None:
         """
         Close: what is under way (a refresh, a sign-out, hooks) has `close_timeout` to finish, the
@@ -225,6 +294,18 @@ class AuthClient:
         traceback: TracebackType | None,
     ) -> None:
         await self.aclose()
+
+
+def rooms_of(auth: AuthClient) -> Rooms:
+    """
+    Return the rooms of a client, for what stands beside it and not on it: the verifiers.
+
+    Raises:
+        ConfigurationError: it is none.
+    """
+    if not isinstance(cast("object", auth), AuthClient):
+        raise ConfigurationError("auth", "must be an AuthClient")
+    return auth._rooms  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - same module
 
 
 def _furnished(

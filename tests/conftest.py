@@ -1,5 +1,8 @@
-"""What holds for every test: how Hypothesis searches, and what runs in processes of its own."""
+"""What holds for every test: how long it may wait, how Hypothesis searches, what runs beside it."""
 
+import asyncio
+import functools
+import inspect
 import json
 import os
 import shutil
@@ -9,7 +12,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 from hypothesis import settings
@@ -23,7 +26,28 @@ settings.load_profile("ci" if os.environ.get("CI") else "here")
 PINNED: Final = Path(__file__).parent / "js"
 SECONDS: Final = 120
 
+# Whoever is still waiting then waits for ever (B12): a failure, and not a stuck suite.
+LONGEST_SECONDS: Final = 30
+# Where nothing takes a tenth of it.
+BOUNDED: Final = {"captcha", "device", "flows", "kept", "server", "session", "verify"}
+
 Facts = Mapping[str, str]
+
+
+def pytest_collection_modifyitems(items: list[Any]) -> None:
+    """Bound every coroutine test of those folders."""
+    for item in items:
+        if item.path.parent.name in BOUNDED and inspect.iscoroutinefunction(item.obj):
+            item.obj = _bounded(item.obj)
+
+
+def _bounded(test: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(test)
+    async def bounded(*args: Any, **kwargs: Any) -> None:
+        async with asyncio.timeout(LONGEST_SECONDS):
+            await test(*args, **kwargs)
+
+    return bounded
 
 
 @pytest.fixture(scope="session")

@@ -16,8 +16,33 @@ from typing import Any
 import pytest
 
 import cloudbase_auth_async
-from cloudbase_auth_async import AuthClient, TokenSession, errors, models, stores, testing
-from cloudbase_auth_async.endpoints import providers, sign_in, sign_up, token, user, verification
+from cloudbase_auth_async import (
+    AuthClient,
+    TicketSigner,
+    TokenSession,
+    errors,
+    jwks,
+    models,
+    stores,
+    testing,
+)
+from cloudbase_auth_async.endpoints import (
+    accounts,
+    authorization,
+    captcha,
+    device,
+    devices,
+    own_verification,
+    provider_grants,
+    providers,
+    sign_in,
+    sign_up,
+    token,
+    user,
+    user_authorization,
+    verification,
+)
+from cloudbase_auth_async.server_tokens import ServerTokens
 
 PACKAGE = Path(cloudbase_auth_async.__file__).parent
 GROUPS = [
@@ -26,11 +51,19 @@ GROUPS = [
     verification.Verification,
     token.Token,
     user.User,
+    own_verification.OwnVerification,
+    devices.Devices,
+    user_authorization.UserAuthorization,
     providers.Providers,
+    accounts.Accounts,
+    authorization.ClientAuthorization,
+    provider_grants.ProviderGrants,
+    captcha.Captcha,
+    device.Device,
 ]
 
 
-@pytest.mark.parametrize("module", [cloudbase_auth_async, stores, testing])
+@pytest.mark.parametrize("module", [cloudbase_auth_async, jwks, stores, testing])
 def test_public_names_are_sorted_and_there(module: ModuleType) -> None:
     """`__all__` is sorted, and every name in it exists."""
     assert list(module.__all__) == sorted(module.__all__)
@@ -123,19 +156,49 @@ def test_names_of_the_design_are_there() -> None:
     """The coroutines of the seven scenarios stand under their fixed names."""
     names = {name for name, _ in _coroutines()}
     assert names == {
+        "Accounts.exists",
+        "Accounts.reset_password",
+        "Captcha.create",
+        "Captcha.verify",
+        "ClientAuthorization.info",
+        "Device.authorize",
+        "Device.poll",
+        "Device.wait",
+        "Devices.revoke",
+        "Devices.revoke_all",
+        "OwnVerification.send",
+        "ProviderGrants.grant",
+        "ProviderGrants.patch",
+        "ProviderGrants.redirect_uri",
         "Providers.bind",
+        "Providers.change",
         "Providers.list",
+        "Providers.transfer",
         "Providers.unbind",
         "SignIn.anonymously",
+        "SignIn.code",
+        "SignIn.custom",
         "SignIn.password",
+        "SignIn.provider",
         "SignUp.register",
+        "Token.authorization_code",
+        "Token.client_credentials",
         "Token.introspect",
+        "Token.password_grant",
         "Token.refresh",
         "Token.revoke",
         "User.delete",
+        "User.edit",
+        "User.edit_contact",
+        "User.edit_profile",
+        "User.find",
         "User.me",
+        "User.security_history",
         "User.sudo",
         "User.update_password",
+        "UserAuthorization.authorize",
+        "UserAuthorization.device",
+        "UserAuthorization.info",
         "Verification.send",
         "Verification.verify",
     }
@@ -144,11 +207,12 @@ def test_names_of_the_design_are_there() -> None:
 def test_everything_public_has_a_docstring() -> None:
     """No public class, function or method is left unexplained."""
     missing = []
-    for module in (errors, models, *(inspect.getmodule(group) for group in GROUPS)):
+    for module in (errors, jwks, models, *(inspect.getmodule(group) for group in GROUPS)):
         for name, thing in inspect.getmembers(module, inspect.isclass):
             if not name.startswith("_") and thing.__module__.startswith("cloudbase_auth_async"):
                 missing += [name] if not thing.__doc__ else []
-    for owner in (AuthClient, TokenSession):
+    owners = (AuthClient, ServerTokens, TicketSigner, TokenSession)
+    for owner in (*owners, *(getattr(jwks, name) for name in jwks.__all__)):
         members = inspect.getmembers(owner, lambda m: inspect.isfunction(m) or _is_property(m))
         missing += [n for n, m in members if not n.startswith("_") and not inspect.getdoc(m)]
     assert not missing

@@ -2,10 +2,7 @@
 
 import asyncio
 import contextlib
-import functools
-import inspect
 from collections.abc import AsyncIterator, Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 import attrs
@@ -16,24 +13,6 @@ from cloudbase_auth_async.session import TokenSession
 from cloudbase_auth_async.testing import Emulator, Entry, ManualClock, Request, User
 
 PASSWORD = "Passw0rd!"
-# No test here takes a tenth of it: whoever is still waiting then waits for ever (B12).
-LONGEST_SECONDS = 30
-
-
-def pytest_collection_modifyitems(items: list[Any]) -> None:
-    """Bound every test of this folder: a caller that hangs is a failure, not a stuck suite."""
-    for item in items:
-        if Path(__file__).parent in item.path.parents and inspect.iscoroutinefunction(item.obj):
-            item.obj = _bounded(item.obj)
-
-
-def _bounded(test: Callable[..., Any]) -> Callable[..., Any]:
-    @functools.wraps(test)
-    async def bounded(*args: Any, **kwargs: Any) -> None:
-        async with asyncio.timeout(LONGEST_SECONDS):
-            await test(*args, **kwargs)
-
-    return bounded
 
 
 @attrs.define(eq=False)

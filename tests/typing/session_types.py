@@ -22,7 +22,8 @@ async def client_coroutines(auth: AuthClient) -> None:
     answer = await auth.token.introspect("access token")
     assert_type(answer, Introspection)
     assert_type(answer.active, bool)
-    await auth.token.revoke("access token")
+    assert_type(await auth.token.revoke("access token"), None)
+    assert_type(await auth.aclose(), None)
 
 
 async def session_coroutines(auth: AuthClient, tokens: TokenPair) -> None:
@@ -31,15 +32,16 @@ async def session_coroutines(auth: AuthClient, tokens: TokenPair) -> None:
     assert_type(session, TokenSession)
     assert_type(await session.user.me(), UserProfile)
     assert_type(await session.user.sudo(password="password"), SudoToken)
-    await session.user.update_password(old_password="old", new_password="new")
-    await session.user.delete()
+    assert_type(await session.user.update_password(old_password="old", new_password="new"), None)
+    assert_type(await session.user.delete(), None)
     assert_type(await session.providers.list(), tuple[LinkedProvider, ...])
-    await session.providers.bind("provider token")
-    await session.providers.unbind("github")
+    assert_type(await session.providers.bind("provider token"), None)
+    assert_type(await session.providers.unbind("github"), None)
     assert_type(await session.access_token(), str)
     assert_type(await session.refresh(), TokenPair)
     assert_type(session.tokens.refresh_token, str | None)
-    await session.sign_out()
+    assert_type(await session.sign_out(), str | None)
+    assert_type(await session.aclose(), None)
 
 
 async def no_user_no_user_call(auth: AuthClient) -> None:

@@ -74,6 +74,9 @@ def held(client: AuthClient) -> TokenSession:
 OPERATIONS = (
     Operation("sign_in.password", lambda c: c.sign_in.password("alice", PASSWORD)),
     Operation("sign_in.anonymously", lambda c: c.sign_in.anonymously()),
+    Operation("sign_in.code", lambda c: c.sign_in.code("a-proof")),
+    Operation("sign_in.provider", lambda c: c.sign_in.provider("a-token")),
+    Operation("sign_in.custom", lambda c: c.sign_in.custom("a-ticket")),
     Operation("verification.send", lambda c: c.verification.send(phone_number=PHONE)),
     Operation("verification.verify", lambda c: c.verification.verify("an-id", "123456")),
     Operation(
@@ -83,6 +86,26 @@ OPERATIONS = (
     Operation("token.refresh", lambda c: c.token.refresh("m.refresh")),
     Operation("token.introspect", lambda c: c.token.introspect("an-access-token")),
     Operation("token.revoke", lambda c: c.token.revoke("an-access-token"), answers=False),
+    Operation("token.password_grant", lambda c: c.token.password_grant("alice", PASSWORD)),
+    Operation("token.authorization_code", lambda c: c.token.authorization_code("a-code")),
+    Operation("providers.redirect_uri", lambda c: c.providers.redirect_uri("github")),
+    Operation("providers.grant", lambda c: c.providers.grant("github", provider_code="a-code")),
+    Operation(
+        "providers.patch", lambda c: c.providers.patch("a-token", provider_params={"iv": "x"})
+    ),
+    Operation(
+        "accounts.reset_password",
+        lambda c: c.accounts.reset_password(
+            phone_number=PHONE, new_password=PASSWORD, verification_token="a-proof"
+        ),
+        answers=False,
+    ),
+    Operation("accounts.exists", lambda c: c.accounts.exists("alice")),
+    Operation("authorization.info", lambda c: c.authorization.info()),
+    Operation("captcha.create", lambda c: c.captcha.create()),
+    Operation("captcha.verify", lambda c: c.captcha.verify("a-picture", "1234")),
+    Operation("device.authorize", lambda c: c.device.authorize()),
+    Operation("device.poll", lambda c: c.device.poll("a-device-code")),
     Operation("user.me", lambda c: held(c).user.me()),
     Operation("user.sudo", lambda c: held(c).user.sudo(password=PASSWORD)),
     Operation(
@@ -91,9 +114,32 @@ OPERATIONS = (
         answers=False,
     ),
     Operation("user.delete", lambda c: held(c).user.delete(), answers=False),
+    Operation("user.edit", lambda c: held(c).user.edit(nickname="Alice"), answers=False),
+    Operation("user.edit_profile", lambda c: held(c).user.edit_profile(name="Alice")),
+    Operation(
+        "user.edit_contact",
+        lambda c: held(c).user.edit_contact(
+            phone_number=PHONE, sudo_token="a-sudo", verification_token="a-proof"
+        ),
+        answers=False,
+    ),
+    Operation("user.find", lambda c: held(c).user.find(username="alice")),
+    Operation("user.security_history", lambda c: held(c).user.security_history()),
+    Operation("session.verification.send", lambda c: held(c).verification.send(phone_number=PHONE)),
+    Operation("devices.revoke", lambda c: held(c).devices.revoke("tablet"), answers=False),
+    Operation("devices.revoke_all", lambda c: held(c).devices.revoke_all(), answers=False),
+    Operation("session.authorization.authorize", lambda c: held(c).authorization.authorize()),
+    Operation(
+        "session.authorization.device",
+        lambda c: held(c).authorization.device("BCDF-GHJK"),
+        answers=False,
+    ),
+    Operation("session.authorization.info", lambda c: held(c).authorization.info()),
     Operation("providers.list", lambda c: held(c).providers.list()),
     Operation("providers.bind", lambda c: held(c).providers.bind("a-token"), answers=False),
     Operation("providers.unbind", lambda c: held(c).providers.unbind("github"), answers=False),
+    Operation("providers.change", lambda c: held(c).providers.change("github", "a-token")),
+    Operation("providers.transfer", lambda c: held(c).providers.transfer("a-token")),
 )
 
 

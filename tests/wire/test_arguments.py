@@ -91,6 +91,16 @@ CALLS: Mapping[str, Case] = {
         {"verification_id": CANARY, "verification_code": CANARY},
         {"verification_id": without_none(TEXT), "verification_code": without_none(TEXT)},
     ),
+    "device.authorize": (
+        lambda a: a.device.authorize,
+        {"scope": CANARY},
+        {"scope": TEXT},
+    ),
+    "device.poll": (
+        lambda a: a.device.poll,
+        {"device_code": CANARY},
+        {"device_code": without_none(TEXT)},
+    ),
     "token.refresh": (
         lambda a: a.token.refresh,
         {"refresh_token": CANARY},

@@ -13,6 +13,12 @@ Emulate = Callable[..., Awaitable[Emulator]]
 PASSWORD = "Passw0rd!"
 REPEATABLE = ("sign_in.anonymously", "token.introspect", "token.revoke", "user.me")
 REPEATABLE += ("providers.list",)
+# What a client may ask without anybody, too; a grant, a sign-in or a reset spends what it brings.
+REPEATABLE += ("providers.redirect_uri", "accounts.exists", "authorization.info")
+# A picture and a device's code that nobody uses expire.
+REPEATABLE += ("captcha.create", "device.authorize")
+# Of the user's other calls only questions: an edit, a code, a proof or an ending counts each time.
+REPEATABLE += ("user.find", "user.security_history", "session.authorization.info")
 # Faults under which a request may have arrived and no usable answer comes.
 LOST = ("drop_before", "drop_after", "half_body")
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import traceback
 import uuid
 import warnings
 from collections.abc import Awaitable, Callable
@@ -72,6 +73,9 @@ async def test_aiohttp_sends_nothing_twice_behind_our_back(
     assert isinstance(error, errors.ConnectionLost)
     assert error.may_have_reached_server
     repeatable = ("user.me", "providers.list", "token.introspect", "token.revoke")
+    repeatable += ("user.find", "user.security_history", "session.authorization.info")
+    repeatable += ("providers.redirect_uri", "accounts.exists", "authorization.info")
+    repeatable += ("captcha.create", "device.authorize")
     repeats = 3 if operation.name in (*repeatable, "sign_in.anonymously") else 1
     assert len(server.requests) == 1 + repeats
 
@@ -160,6 +164,76 @@ async def test_a_closed_borrowed_session_is_client_closed(emulator: Emulator, ki
     error = await kit.failure(auth.sign_in.anonymously())
     assert type(error) is errors.ClientClosed
     assert emulator.journal == []
+
+
+async def _broken_hook(*_: Any) -> None:
+    raise RuntimeError("a hook of theirs")
+
+
+def _borrowed(trouble: str) -> aiohttp.ClientSession:
+    """Return a session that its owner has broken."""
+    if trouble == "a header of two lines":  # a ValueError of aiohttp's
+        return aiohttp.ClientSession(headers={"X-Theirs": "a\r\nb"})
+    hooks = aiohttp.TraceConfig()
+    hooks.on_request_start.append(_broken_hook)
+    return aiohttp.ClientSession(trace_configs=[hooks])
+
+
+def _all_frames(error: BaseException | None) -> str:
+    """Return the local variables of every frame of an error but the tests' own."""
+    if error is None:
+        return ""
+    told = traceback.TracebackException.from_exception(error, capture_locals=True)
+    ours = " ".join(f"{each.locals}" for each in told.stack if each.filename != __file__)
+    return ours + _all_frames(error.__cause__) + _all_frames(error.__context__)
+
+
+@pytest.mark.parametrize("trouble", ["a header of two lines", "a hook that fails"])
+async def test_a_borrowed_session_that_is_broken(
+    trouble: str, emulator: Emulator, kit: Any
+) -> None:
+    """What a borrowed session raises is a transport error, and shows nothing of ours (B23)."""
+    async with _borrowed(trouble) as http:
+        auth = emulator.client(http=http, client_secret="c4nary-secret")
+        error = await kit.failure(auth.sign_in.password("alice", "c4nary-password"))
+    assert isinstance(error, errors.TransportError)
+    assert not error.may_have_reached_server
+    assert emulator.journal == []
+    assert "c4nary" not in f"{error!r} {_all_frames(error)}"
+
+
+def test_a_borrowed_session_of_another_loop(kit: Any) -> None:
+    """A session whose loop is gone is a transport error, and shows nothing of ours (B14, B23)."""
+
+    async def borrow() -> aiohttp.ClientSession:
+        return aiohttp.ClientSession()
+
+    async def use(http: aiohttp.ClientSession) -> Any:
+        async with Emulator(algorithm="HS256") as emulator:
+            auth = emulator.client(http=http)
+            error = await kit.failure(auth.sign_in.password("alice", "c4nary-password"))
+            assert emulator.journal == []
+        await http.close()
+        return error
+
+    error = asyncio.run(use(asyncio.run(borrow())))
+    assert isinstance(error, errors.TransportError)
+    assert "c4nary" not in f"{error!r} {_all_frames(error)}"
+
+
+async def test_a_bug_in_an_owned_session_is_no_lost_connection(
+    emulator: Emulator, kit: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What nobody else can have broken is a bug, and is not hidden behind an error of ours."""
+    auth = emulator.client()
+
+    async def broken(*_: Any) -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(auth._caller._transport, "_read", broken)
+    async with auth:
+        with pytest.raises(RuntimeError, match="a bug"):
+            await auth.sign_in.anonymously()
 
 
 async def test_use_after_close_is_client_closed(
