@@ -42,6 +42,14 @@ def test_a_wrong_option_is_named(options: dict[str, Any], argument: str) -> None
     assert caught.value.argument == argument
 
 
+@pytest.mark.parametrize("wrong", ["false", "", 0, 1, None])
+def test_a_flag_that_is_none(wrong: Any) -> None:
+    """A text, as from a variable, does not silently allow http: it is true, whatever it says."""
+    for url in ("http://10.0.0.1/auth/v1", None):
+        with pytest.raises(ConfigurationError, match=r"^allow_http: must be True or False$"):
+            AuthClient("env-1", base_url=url, allow_http=wrong)
+
+
 @pytest.mark.parametrize(
     "region", ["ap-guangzhou", "ap-shanghai-fsi", "na-siliconvalley", "ap-x-1"]
 )

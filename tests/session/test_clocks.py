@@ -1,6 +1,7 @@
 """Promise 9: clocks lie, and lifetimes are what they are."""
 
 import asyncio
+import email.utils
 from collections.abc import Callable
 from typing import Any
 
@@ -225,6 +226,56 @@ async def test_restored_pair_before_any_date(skewed: Any, skew: float) -> None:
             await session.user.me()
             await _used(world, session, seconds=6 * 3600, step=30)
         assert world.emulator.spends <= 4
+
+
+def _dated(world: Any, session: Any, date: str, more: str = "") -> None:
+    """Let the next answer to `user.me` have that `Date`."""
+    body = f'{{"sub": "{session.tokens.sub}"}}'
+    head = f"HTTP/1.1 200 OK\r\nDate: {date}\r\n{more}Content-Length: {len(body)}\r\n\r\n"
+    world.emulator.faults.add("GET /user/me", "raw", steps=(head + body).encode())
+
+
+ABSURD = [
+    "Fri, 31 Dec 9999 23:59:59 GMT",
+    "Sat, 01 Jan 9893 00:00:00 GMT",
+    "Thu, 01 Jan 1970 00:00:00 GMT",
+    "Mon, 01 Jan 1900 00:00:00 GMT",
+]
+
+
+@pytest.mark.parametrize("date", ABSURD)
+async def test_absurd_date(world: Any, date: str) -> None:
+    """A `Date` that no clock shows teaches nothing: a restored pair lives as it did (B17)."""
+    data = (await world.session()).tokens.to_dict()
+    world.clock.advance(3600)
+    async with world.emulator.client() as late:
+        session = late.session(data)
+        _dated(world, session, date)
+        await session.user.me()
+        await _used(world, session, seconds=3240, step=30)
+        assert world.asked == 0
+        await _used(world, session, seconds=3600, step=30)
+        assert world.asked == 1
+
+
+@pytest.mark.parametrize(
+    ("age", "skew", "behind"),
+    [("3600", 0.0, 3600), ("1", 0.0, 3600), ("0", -DAY, 0), ("00", -DAY, 0)],
+)
+async def test_date_out_of_a_cache(skewed: Any, age: str, skew: float, behind: int) -> None:
+    """A `Date` that a cache kept is not the time; one with an `Age` of nothing is (B17)."""
+    async with skewed(skew) as world:
+        data = (await world.session()).tokens.to_dict()
+        world.clock.advance(3600)
+        async with world.emulator.client(clock=world.auth._caller.clock) as late:
+            session = late.session(data)
+            date = email.utils.formatdate(world.clock.wall() - behind, usegmt=True)
+            _dated(world, session, date, f"Age: {age}\r\n")
+            await session.user.me()
+            await _used(world, session, seconds=3240, step=30)
+            assert world.asked == 0
+            await _used(world, session, seconds=3600, step=30)
+            assert world.asked == 1
 
 
 async def test_restored_under_a_clock_that_is_behind(skewed: Any) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import traceback
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -167,6 +168,25 @@ async def test_no_token_to_sign_with(world: Any) -> None:
         with pytest.raises(errors.NotSignedIn):
             await _status(http, "GET", world.emulator.base_url + "/user/me")
     assert world.sent("GET /user/me") == []
+
+
+@pytest.mark.parametrize("attempt", [1, 2])
+async def test_frames_of_a_request_that_fails(world: Any, attempt: int) -> None:
+    """No local variable of ours shows a token when the request under it fails (B23)."""
+    session = await world.session()
+    first = session.tokens.access_token
+    if attempt == 2:
+        world.emulator.revoke(first)
+    world.emulator.faults.add("POST /user/sudo", "drop_before", after=attempt - 1)
+    async with _http(session) as http:
+        with pytest.raises(aiohttp.ClientError) as caught:  # aiohttp itself repeats no POST
+            await _status(http, "POST", world.emulator.base_url + "/user/sudo", data=b"{}")
+    told = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
+    ours = [each for each in told.stack if "cloudbase_auth_async" in each.filename]
+    assert [each.name for each in ours] == ["sign"]
+    assert (len(world.sent("POST /user/sudo")), world.asked) == (attempt, attempt - 1)
+    tokens = (first, session.tokens.access_token, session.tokens.refresh_token)
+    assert not [token for token in tokens if token[-20:] in f"{ours[0].locals}"]
 
 
 @pytest.mark.parametrize("client_secret", ["demo-secret", None])

@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 import pytest
 
 from cloudbase_auth_async import AuthClient, CloudBaseAuthError, ConfigurationError, TokenPair
-from cloudbase_auth_async._sealed import sealed
+from cloudbase_auth_async._sealed import sealed, sealed_asking
 from cloudbase_auth_async.testing import Request
 
 Raw = Callable[..., Awaitable[Any]]
@@ -29,11 +29,18 @@ ANSWER = {
     "access_token": ACCESS + "-2",
     "refresh_token": REFRESH + "-2",
     "id_token": "c4nary-id-token",
+    "code": CODE,
+    "state": "c4nary-state",
     "verification_id": NAMED,
     "verification_token": PROOF,
     "sudo_token": SUDO,
     "sub": "someone",
     "active": True,
+    "provider_token": PROVIDER,
+    "provider_profile": {"token": "c4nary-theirs", "at_hash": "c4nary-hash", "raw": [CANARY]},
+    "uri": "https://provider.example/?state=c4nary-state",
+    "exist": True,
+    "client": {"id": "demo-env", "surprise": CANARY},
     "surprise": "c4nary-extra",
     "data": [],
 }
@@ -59,6 +66,29 @@ def sign_up(client: AuthClient) -> Awaitable[Any]:
 CALLS: Mapping[str, Callable[[AuthClient], Awaitable[Any]]] = {
     "sign_in.password": lambda c: c.sign_in.password("alice", PASSWORD),
     "sign_in.anonymously": lambda c: c.sign_in.anonymously(),
+    "sign_in with a captcha": lambda c: c.sign_in.password("a", PASSWORD, captcha_token=PROOF),
+    "sign_in.code": lambda c: c.sign_in.code(PROOF, captcha_token=CODE),
+    "sign_in.anonymously, with a token": lambda c: c.sign_in.anonymously(provider_token=PROVIDER),
+    "sign_in.provider": lambda c: c.sign_in.provider(PROVIDER),
+    "sign_in.custom": lambda c: c.sign_in.custom(f"key/@@/{PROOF}"),
+    "token.password_grant": lambda c: c.token.password_grant("alice", PASSWORD),
+    "token.authorization_code": lambda c: c.token.authorization_code(CODE, code_verifier=PROOF),
+    "providers.redirect_uri": lambda c: c.providers.redirect_uri("github"),
+    "providers.grant": lambda c: c.providers.grant(
+        "github",
+        provider_code=CODE,
+        provider_access_token=ACCESS,
+        provider_id_token=PROVIDER,
+        provider_params={"code": NEW},
+    ),
+    "providers.patch": lambda c: c.providers.patch(
+        PROVIDER, provider_params={"encryptedData": PROOF, "iv": SUDO, "code": CODE}
+    ),
+    "accounts.reset_password": lambda c: c.accounts.reset_password(
+        email="a@b.example", new_password=NEW, verification_token=PROOF
+    ),
+    "accounts.exists": lambda c: c.accounts.exists("alice"),
+    "authorization.info": lambda c: c.authorization.info(),
     "verification.send": lambda c: c.verification.send(email="a@b.example"),
     "verification.verify": lambda c: c.verification.verify(NAMED, CODE),
     "sign_up.register": sign_up,
@@ -74,6 +104,18 @@ CALLS: Mapping[str, Callable[[AuthClient], Awaitable[Any]]] = {
     "user.delete": lambda c: session(c).user.delete(sudo_token=SUDO),
     "providers.list": lambda c: session(c).providers.list(),
     "providers.bind": lambda c: session(c).providers.bind(PROVIDER),
+    "providers.change": lambda c: session(c).providers.change("github", PROVIDER),
+    "providers.transfer": lambda c: session(c).providers.transfer(PROVIDER),
+    "user.edit": lambda c: session(c).user.edit(password=PASSWORD, new_password=NEW),
+    "user.edit_contact": lambda c: session(c).user.edit_contact(
+        email="a@b.example", sudo_token=SUDO, verification_token=PROOF
+    ),
+    "own verification.send": lambda c: session(c).verification.send(
+        email="a@b.example", captcha_token=PROOF
+    ),
+    "own authorization.authorize": lambda c: session(c).authorization.authorize(),
+    "own authorization.device": lambda c: session(c).authorization.device(CODE),
+    "devices.revoke_all": lambda c: session(c).devices.revoke_all(),
     "session.refresh": lambda c: session(c).refresh(),
     "session.sign_out": lambda c: session(c).sign_out(),
     "session from a refresh token": lambda c: c.session(refresh_token=REFRESH).user.me(),
@@ -257,4 +299,72 @@ async def test_the_edge_lets_no_other_error_out_with_ours() -> None:
     with pytest.raises(ConfigurationError) as caught:
         await careless()
     assert caught.value.__context__ is None
+    assert leaks(caught.value) == []
+
+
+def _of_ours(name: str, source: str, **known: Any) -> Any:
+    """Return a function as if one of our modules had it."""
+    space = {"__name__": "cloudbase_auth_async.flows._some"} | known
+    exec(compile(source, "/cloudbase_auth_async/_some.py", "exec"), space)  # noqa: S102 - ours
+    return space[name]
+
+
+async def test_an_edge_that_asks_keeps_the_programs_frames() -> None:
+    """What the program raises passes as the same object, with its own frames alone (B23)."""
+    told = LookupError("theirs")
+
+    async def deeper() -> None:
+        raise told
+
+    async def ask() -> None:
+        await deeper()
+
+    source = "async def asking(ask, secret):\n    await ask()\n"
+    with pytest.raises(LookupError) as caught:
+        await sealed_asking(_of_ours("asking", source))(ask, PASSWORD)
+    assert caught.value is told
+    names = [frame.name for frame in traceback.extract_tb(told.__traceback__)]
+    assert (names[-2:], "asking" in names) == (["ask", "deeper"], False)
+    assert told.__context__ is None
+    assert leaks(told) == []
+
+
+async def test_an_edge_that_asks_keeps_a_bug_whole() -> None:
+    """A bug of ours, which no frame of the program comes after, keeps its traceback."""
+    source = "async def asking():\n    return {}['no such key']\n"
+    with pytest.raises(KeyError) as caught:
+        await sealed_asking(_of_ours("asking", source))()
+    assert caught.traceback[-1].name == "asking"
+
+
+async def test_an_edge_that_asks_seals_errors_of_ours() -> None:
+    """An error of ours leaves our frames behind, also where the program raised it (B23)."""
+
+    async def ask() -> None:
+        raise ConfigurationError("argument", "is wrong")
+
+    source = "async def asking(ask, secret):\n    await ask()\n"
+    with pytest.raises(ConfigurationError) as caught:
+        await sealed_asking(_of_ours("asking", source))(ask, PASSWORD)
+    assert leaks(caught.value) == []
+
+
+async def test_an_edge_that_asks_is_cancelled() -> None:
+    """A cancellation passes, and the person is no longer asked (B5)."""
+    asked, ended = asyncio.Event(), asyncio.Event()
+
+    async def ask() -> None:
+        asked.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    source = "async def asking(ask, secret):\n    await ask()\n"
+    caller = asyncio.create_task(sealed_asking(_of_ours("asking", source))(ask, PASSWORD))
+    await asked.wait()
+    caller.cancel("enough")
+    with pytest.raises(asyncio.CancelledError, match="enough") as caught:
+        await caller
+    assert ended.is_set()
     assert leaks(caught.value) == []
