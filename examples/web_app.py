@@ -7,10 +7,12 @@ One client for the life of the app, one store that all its processes share, and 
 holds nothing but a random key. With FastAPI it is the same: open the client in `lifespan`.
 """
 
+import math
 import secrets
 from collections.abc import AsyncIterator
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
 from cloudbase_auth_async import AuthClient, TokenSession, errors
 from cloudbase_auth_async.stores import FileStore
@@ -18,6 +20,19 @@ from cloudbase_auth_async.stores import FileStore
 AUTH = web.AppKey("auth", AuthClient)
 COOKIE = "session"
 OVER = (errors.NotSignedIn, errors.SessionEnded, errors.ReauthenticationRequired)
+
+
+@web.middleware
+async def troubles(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Answer for what the user cannot help; without it each outage would be a 500."""
+    try:
+        return await handler(request)
+    except (errors.CaptchaRequired, errors.RateLimited) as failure:
+        status, text, wait = 429, "too many attempts, try again later", failure.retry_after
+    except errors.CloudBaseAuthError as failure:
+        status, text, wait = 503, "try again later", getattr(failure, "retry_after", None)
+    headers = {} if wait is None else {"Retry-After": str(math.ceil(wait))}
+    return web.Response(status=status, text=text, headers=headers)
 
 
 async def sign_in(request: web.Request) -> web.Response:
@@ -78,7 +93,7 @@ def make_app(auth: AuthClient) -> web.Application:
             app[AUTH] = auth
             yield
 
-    app = web.Application()
+    app = web.Application(middlewares=[troubles])
     app.cleanup_ctx.append(client)
     app.router.add_post("/sign-in", sign_in)
     app.router.add_get("/me", profile)

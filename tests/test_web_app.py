@@ -126,3 +126,42 @@ async def test_sign_out_and_wrong_password(open_app: Open, browser: Any) -> None
             assert answer.status == 200
         browser.cookie_jar.update_cookies({"session": cookie}, URL(two))
         assert await _me(browser, two) == 401
+
+
+SLOW = {"Retry-After": "90"}
+REFUSED: dict[str, tuple[dict[str, Any], int, str | None]] = {
+    "a captcha": ({"body": {"error": "captcha_required"}, "status": 400}, 429, None),
+    "too many attempts": ({"body": {"error": "invalid_status"}, "status": 400}, 429, None),
+    "too many requests": ({"status": 429, "headers": SLOW}, 429, "90"),
+    "an outage": ({"status": 500}, 503, None),
+    "an outage with an end": ({"status": 503, "headers": SLOW}, 503, "90"),
+    "no JSON": ({"status": 200, "body": "<html>"}, 503, None),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+async def test_the_service_refuses(
+    open_app: Open, browser: Any, emulator: Emulator, case: str
+) -> None:
+    """Whoever cannot sign in through no fault of theirs is told when to come back (B18)."""
+    answered, status, wait = REFUSED[case]
+    emulator.faults.add("POST /signin", "status", times=None, **answered)
+    async with open_app() as origin:
+        async with browser.post(origin + "/sign-in", data=ALICE) as answer:
+            assert (answer.status, answer.headers.get("Retry-After")) == (status, wait)
+            assert answer.content_type == "text/plain"
+            assert await answer.text()
+        emulator.faults.clear()
+        async with browser.post(origin + "/sign-in", data=ALICE) as answer:
+            assert answer.status == 200
+
+
+async def test_the_service_is_away(open_app: Open, browser: Any, emulator: Emulator) -> None:
+    """An outage signs nobody out: who is signed in is told to come back (B19)."""
+    async with open_app() as origin:
+        async with browser.post(origin + "/sign-in", data=ALICE) as answer:
+            assert answer.status == 200
+        emulator.faults.add("GET /user/me", "drop_before", times=None)
+        assert await _me(browser, origin) == 503
+        emulator.faults.clear()
+        assert await _me(browser, origin) == 200
