@@ -76,8 +76,9 @@ FOR_FAMILY: Final[Mapping[str, Remedy]] = {
         "请在云开发控制台「身份认证」的「登录方式」中启用该登录方式。",
     ),
     "NotFound": Remedy(
-        "Check the id or name that the call was given, and that it belongs to this environment.",
-        "请检查传入的 ID 或名称是否正确，以及是否属于当前环境。",
+        "Check the id or name that the call was given and its environment; a service that lacks"
+        " the call altogether answers so, too.",
+        "请检查传入的 ID 或名称及其所属环境；若该服务不提供此接口，也会返回此错误。",
     ),
     "PermissionDenied": Remedy(
         "Give the user or the client the permission that this call needs, in the console.",

@@ -175,6 +175,24 @@ async def test_a_refusal_the_first_time(auth: AuthClient, emulator: Emulator, pe
     assert (await flow.complete("not looked at")).sub
 
 
+async def test_a_proof_that_was_not_shown_yet(
+    auth: AuthClient, emulator: Emulator, person: Any, sent: Any
+) -> None:
+    """A proof whose first showing is refused is kept, and no other code is sent for it."""
+    flow = auth.flows.sign_in_or_up(phone_number=PHONE)
+    refusal = b'{"error":"invalid_argument","error_code":3}'
+    emulator.faults.add("POST /signup", "status", times=2, status=400, body=refusal)
+    with pytest.raises(errors.InvalidArgument):
+        await flow.run(person(PHONE))
+    saved = flow.to_dict() | {"presented": False}  # as if its process had died before it was shown
+    resumed = auth.flows.sign_in_or_up(phone_number=PHONE, resume=saved)
+    with pytest.raises(errors.InvalidArgument):
+        await resumed.run(person(PHONE))
+    assert resumed.proven
+    assert (await resumed.run(person(PHONE))).sub
+    assert sent().count("POST /verification") == 1
+
+
 async def test_a_captcha_by_hand(auth: AuthClient, emulator: Emulator, person: Any) -> None:
     """Without a solver, the code is sent with the token of a captcha solved by hand (B36)."""
     emulator.require_captcha("POST /verification")

@@ -187,6 +187,17 @@ async def test_password_by_code(strict: Emulator, person: Any) -> None:
         assert strict.journal[3].json["target"] == "CUR_USER"
 
 
+async def test_password_by_code_to_a_phone(strict: Emulator, person: Any) -> None:
+    """Who has a phone number gets the code there, rather than by e-mail."""
+    strict.add_user(username="dave", password=PASSWORD, phone_number=PHONE, email="d@example.com")
+    async with strict.client() as auth:
+        session = auth.session(await auth.sign_in.password("dave", PASSWORD))
+        asked = person(PHONE)
+        asked.emulator = strict
+        await session.flows.change_password(new_password=NEW, ask=asked)
+        assert await auth.sign_in.password("dave", NEW)
+
+
 async def test_password_where_a_code_is_demanded(strict: Emulator, person: Any) -> None:
     """A service that does not take the password for sudo gets a code, if somebody can be asked."""
     async with strict.client() as auth:
