@@ -3,7 +3,8 @@ A session that goes on with a pair its user got otherwise, such as by signing in
 
 | what happens meanwhile | what comes of it |
 | --- | --- |
-| the old pair is refreshed, here or elsewhere | the new sign-in wins; what that bought is revoked |
+| the old pair is refreshed, here or elsewhere | the new sign-in wins; of a kept session, what \
+that bought is revoked |
 | the new pair is refreshed, by another session of it | the session goes on with what that brings |
 | the session is signed out, here or elsewhere | that wins; a pair that was written is revoked |
 | the key is given to another user | that user keeps it |

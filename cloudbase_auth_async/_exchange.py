@@ -7,7 +7,6 @@ stops it. Where the session is kept in a store, its keeper decides under the sto
 anything is to be spent at all.
 """
 
-import asyncio
 import functools
 from collections.abc import Callable
 from typing import Any
@@ -143,15 +142,15 @@ class Exchange:
         End a session in its store and at the service; return what went wrong, not raise it.
 
         A cancelled caller does not stop it.
+
+        Raises:
+            ClientClosed: the client was closed meanwhile.
         """
         if farewell.keeper is not None:
             farewell.keeper.over = True
-        task = self._background.spawn(self._end(farewell), name="cloudbase-auth sign-out")
-        await asyncio.wait({task})
-        if task.cancelled():
-            return ClientClosed("the client was closed during a sign-out")
-        outcome: CloudBaseAuthError | None = task.result()
-        return outcome
+        return await self._background.finished(
+            lambda: self._end(farewell), name="cloudbase-auth sign-out"
+        )
 
     async def _end(self, farewell: Farewell) -> CloudBaseAuthError | None:
         pair, alive, flight = farewell.pair, farewell.alive, farewell.flight

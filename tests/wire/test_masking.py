@@ -56,6 +56,7 @@ FIELDS: Mapping[str, Callable[[AuthClient], Awaitable[Any]]] = {
     "more for the third party": lambda c: c.providers.redirect_uri(
         "wx", other_params={"login_hint": f"{CANARY}-1", "secret": f"{CANARY}-2"}
     ),
+    "state": lambda c: c.providers.redirect_uri("wx", state=CANARY),
     "nonce": lambda c: c.token.authorization_code("a-code", nonce=CANARY),
     "code_challenge": lambda c: c.session(access_token="opaque").authorization.authorize(
         code_challenge=CANARY * 8, code_challenge_method="plain"

@@ -61,6 +61,15 @@ async def test_a_refresh_has_a_connection_of_its_own(raw: Raw, connect: Connect,
     assert kinds == {"/auth/v1/signin": [1, 1], "/auth/v1/token": [2, 3]}
 
 
+async def test_a_sign_up_has_a_connection_of_its_own(raw: Raw, connect: Connect, kit: Any) -> None:
+    """A sign-up, which spends its proof, never goes out on a kept-alive connection (B4)."""
+    server = await raw(kit.http(GOOD), keep=True)
+    client = await connect(server.base_url)
+    await client.sign_in.password("alice", PASSWORD)
+    await client.sign_up.register(email="a@example.com", verification_token="a-proof")
+    assert [entry.connection for entry in server.requests] == [1, 2]
+
+
 async def test_aiohttp_sends_nothing_twice_behind_our_back(
     operation: Any, raw: Raw, connect: Connect, kit: Any
 ) -> None:
