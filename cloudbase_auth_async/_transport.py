@@ -18,6 +18,7 @@ from yarl import URL
 
 from cloudbase_auth_async._call import Request, Response
 from cloudbase_auth_async._packed import unpacked
+from cloudbase_auth_async._sealed import sealed
 from cloudbase_auth_async.config import Settings, is_loopback
 from cloudbase_auth_async.errors import (
     AnswerTooLarge,
@@ -270,9 +271,9 @@ class _Shown:
 
 
 class BearerSource(Protocol):
-    """A session, as far as the bearer middleware knows it."""
+    """A held pair, as far as the bearer middleware knows it."""
 
-    def access_token(self) -> Awaitable[str]:
+    def bearer(self) -> Awaitable[str]:
         """Return a token that is valid now."""
         ...
 
@@ -294,20 +295,22 @@ def bearer_middleware(source: BearerSource, hosts: frozenset[str]) -> ClientMidd
         hosts: who may see them, as `host:port`. aiohttp runs middlewares for each redirect, too:
             without the list a redirect would hand the user's token to anybody.
     """
+    # Sealed: whoever sends the request gets our errors, and reports them with the frames.
+    bearer = sealed(source.bearer)
 
     async def sign(
         request: aiohttp.ClientRequest, handler: ClientHandler
     ) -> aiohttp.ClientResponse:
         if not _may_see(request.url, hosts) or "Authorization" in request.headers:
             return await handler(request)
-        shown = _Shown(await source.access_token())
+        shown = _Shown(await bearer())
         request.headers["Authorization"] = f"Bearer {shown.token}"
         answer = await handler(request)
         replayable = isinstance(request.body, bytes | aiohttp.BytesPayload)
         if answer.status != _REJECTED or not replayable or not source.rejected(shown.token):
             return answer
         answer.release()
-        shown = _Shown(await source.access_token())
+        shown = _Shown(await bearer())
         request.headers["Authorization"] = f"Bearer {shown.token}"
         answer = await handler(request)
         source.repeated(shown.token, accepted=answer.status != _REJECTED)

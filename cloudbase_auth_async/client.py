@@ -5,6 +5,7 @@ It puts the rooms together (settings, transport, base caller, exchange) and hand
 groups that need no user, and sessions for users.
 """
 
+import functools
 import uuid
 from collections.abc import Mapping
 from types import TracebackType
@@ -18,6 +19,7 @@ from cloudbase_auth_async._cloud_key import CloudKey, KeyMethod
 from cloudbase_auth_async._exchange import Exchange
 from cloudbase_auth_async._holding import Rooms
 from cloudbase_auth_async._observe import Receiver, Stream
+from cloudbase_auth_async._owned import Owned
 from cloudbase_auth_async._pipeline import BaseCaller
 from cloudbase_auth_async._sealed import sealed_function
 from cloudbase_auth_async._tokens import TokenPair, described, pair_of
@@ -135,31 +137,16 @@ class AuthClient:
         if transport is not None and http is not None:
             raise ConfigurationError("transport", "must not be given beside `http`")
         self._transport = transport or AiohttpTransport(settings, http=http)
-        self._rooms = _furnished(settings, self._transport, clock or SystemClock(), on_event)
+        self._rooms = _furnished(
+            settings, self._transport, clock or SystemClock(), on_event, captcha
+        )
         self._caller = self._rooms.caller
         self._background = self._rooms.background
         self._exchange = self._rooms.exchange
-        self._server: ServerTokens | None = None
+        self._server: tuple[CloudKey, ServerTokens] | None = None
         store = MemoryStore() if store is None else store
         config.store("store", store)
-        self.sessions: Sessions = Sessions(self._rooms, store)
-        self._hand_out(captcha)
-
-    def _hand_out(self, solver: Solver | None) -> None:
-        """Make the groups that need no user."""
-        caller = self._caller
-        self.sign_in: SignIn = SignIn(caller)
-        self.sign_up: SignUp = SignUp(caller)
-        self.verification: Verification = Verification(caller)
-        self.token: Token = Token(caller)
-        self.captcha: Captcha = Captcha(caller)
-        if solver is not None:
-            caller.captcha = Desk(self.captcha, self._background, caller.clock, solver)
-        self.device: Device = Device(caller)
-        self.providers: ProviderGrants = ProviderGrants(caller)
-        self.accounts: Accounts = Accounts(caller)
-        self.flows: Flows = Flows(caller, self._background)
-        self.authorization: ClientAuthorization = ClientAuthorization(caller)
+        self._sessions = Sessions(self._rooms, store)
 
     @classmethod
     @sealed_function
@@ -199,6 +186,63 @@ class AuthClient:
         """The `x-device-id` of this client."""
         return self._settings.device_id
 
+    # What needs no user, or finds one
+
+    @functools.cached_property
+    def sign_in(self) -> SignIn:
+        """Ways to get a user's tokens: password, code, third party, ticket, or nobody's name."""
+        return SignIn(self._caller)
+
+    @functools.cached_property
+    def sign_up(self) -> SignUp:
+        """New users."""
+        return SignUp(self._caller)
+
+    @functools.cached_property
+    def verification(self) -> Verification:
+        """Codes by SMS and e-mail, and the proof that one was read."""
+        return Verification(self._caller)
+
+    @functools.cached_property
+    def token(self) -> Token:
+        """The grants of `/token`, introspection and revocation, as single calls."""
+        return Token(self._caller)
+
+    @functools.cached_property
+    def captcha(self) -> Captcha:
+        """Captchas by hand; a solver given to the client answers them by itself."""
+        return Captcha(self._caller)
+
+    @functools.cached_property
+    def device(self) -> Device:
+        """Log-in on a device without a keyboard (RFC 8628), call by call."""
+        return Device(self._caller)
+
+    @functools.cached_property
+    def providers(self) -> ProviderGrants:
+        """Third-party log-ins: where to send the browser, and what it brings back."""
+        return ProviderGrants(self._caller)
+
+    @functools.cached_property
+    def accounts(self) -> Accounts:
+        """Whether somebody is known, and lost passwords."""
+        return Accounts(self._caller)
+
+    @functools.cached_property
+    def authorization(self) -> ClientAuthorization:
+        """What the service knows of an application that asks for a user's consent."""
+        return ClientAuthorization(self._caller)
+
+    @functools.cached_property
+    def flows(self) -> Flows:
+        """Several calls as one: sign in or up by code, a lost password, a device."""
+        return Flows(self._caller, self._background)
+
+    @property
+    def sessions(self) -> Sessions:
+        """Sessions of many users, kept in the store under keys of yours."""
+        return self._sessions
+
     @sealed_function
     def session(
         self,
@@ -233,7 +277,7 @@ class AuthClient:
             pair = described(TokenPair(access_token=access, refresh_token=refresh))
         if pair.access_token:
             config.token("access_token", pair.access_token)
-        return TokenSession(self._rooms, self._exchange.remembered.newest(pair))
+        return TokenSession(Owned(self._rooms, self._exchange.remembered.newest(pair)))
 
     @sealed_function
     def server(
@@ -259,9 +303,9 @@ class AuthClient:
             ConfigurationError: an argument is wrong.
         """
         key = CloudKey.checked(secret_id, secret_key, session_token, method)
-        if self._server is None or not self._server.of(key):
-            self._server = ServerTokens(self._caller, self._background, key)
-        return self._server
+        if self._server is None or self._server[0] != key:
+            self._server = key, ServerTokens(self._caller, self._background, key)
+        return self._server[1]
 
     async def aclose(self) -> None:
         """
@@ -309,7 +353,11 @@ def rooms_of(auth: AuthClient) -> Rooms:
 
 
 def _furnished(
-    settings: Settings, transport: Transport, clock: Clock, on_event: Receiver | None
+    settings: Settings,
+    transport: Transport,
+    clock: Clock,
+    on_event: Receiver | None,
+    solver: Solver | None,
 ) -> Rooms:
     stream = Stream(clock, on_event)
     user_agent = f"cloudbase-auth-async/{__version__}"
@@ -317,6 +365,8 @@ def _furnished(
     background = Background()
     # After a fork all children would draw the same pauses.
     background.on_move(caller.jitter.seed)
+    if solver is not None:
+        caller.captcha = Desk(Captcha(caller), background, clock, solver)
     return Rooms(
         caller=caller,
         exchange=Exchange(caller, background, stream),

@@ -1,26 +1,20 @@
 """
 `TokenSession`: one user's token pair, kept valid while it is used.
 
-A session is itself a caller: the groups `session.user` and `session.providers` hand it their
-calls, and it answers them with a token that is valid now. How it holds its pair is in
-`_holding.py`.
+This is its face, and all that a program needs. How the pair is held is in `_holding.py`, what its
+owner may say of it in `_owned.py`; the endpoint groups hand their calls to what is held, and get
+them answered with a token that is valid now.
 """
 
-import functools
+import weakref
 from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any, Self, cast
 
-import attrs
-
 from cloudbase_auth_async import config, errors
-from cloudbase_auth_async._adopting import Adopting
-from cloudbase_auth_async._call import Call
 from cloudbase_auth_async._claims import unverified_claims
-from cloudbase_auth_async._codec import SignedOut
-from cloudbase_auth_async._exchange import Farewell
 from cloudbase_auth_async._hooks import Hook
-from cloudbase_auth_async._lifetime import DEAD
+from cloudbase_auth_async._owned import Owned
 from cloudbase_auth_async._sealed import sealed
 from cloudbase_auth_async._succession import Succession
 from cloudbase_auth_async._tokens import TokenPair, pair_of
@@ -28,23 +22,25 @@ from cloudbase_auth_async._transport import ClientMiddleware, bearer_middleware
 from cloudbase_auth_async.endpoints.devices import Devices
 from cloudbase_auth_async.endpoints.own_verification import OwnVerification
 from cloudbase_auth_async.endpoints.providers import Providers
-from cloudbase_auth_async.endpoints.token import revoke_call, sign_out_call
 from cloudbase_auth_async.endpoints.user import User
 from cloudbase_auth_async.endpoints.user_authorization import UserAuthorization
 from cloudbase_auth_async.flows._session import SessionFlows
 
 
-class TokenSession(Adopting):
+class TokenSession:
     """
     A signed-in user; made by `AuthClient.session`, or kept in a store by `AuthClient.sessions`.
 
     All coroutines may be called from many tasks at once.
     """
 
-    __slots__ = ()
+    __slots__ = ("__weakref__", "_owned")
+
+    def __init__(self, owned: Owned) -> None:
+        self._owned = owned
 
     def __repr__(self) -> str:
-        return f"<TokenSession {self._pair!r}>"
+        return f"<TokenSession {self._owned!r}>"
 
     # What it holds
 
@@ -56,7 +52,12 @@ class TokenSession(Adopting):
         Raises:
             NotSignedIn: the session was signed out.
         """
-        return self.held()
+        return self._owned.held()
+
+    @property
+    def can_refresh(self) -> bool:
+        """Whether there is a refresh token that the service has not refused."""
+        return self._owned.can_refresh
 
     @property
     def unverified_claims(self) -> Mapping[str, Any]:
@@ -66,32 +67,32 @@ class TokenSession(Adopting):
     @property
     def user(self) -> User:
         """Calls about the user."""
-        return User(self)
+        return User(self._owned)
 
     @property
     def providers(self) -> Providers:
         """Calls about the user's third-party accounts."""
-        return Providers(self, Succession(self, may_leave=True))
+        return Providers(self._owned, Succession(self._owned, may_leave=True))
 
     @property
     def verification(self) -> OwnVerification:
         """Codes to the user's own phone number or e-mail."""
-        return OwnVerification(self)
+        return OwnVerification(self._owned)
 
     @property
     def devices(self) -> Devices:
         """Ending the user's sessions, of one device or all."""
-        return Devices(self)
+        return Devices(self._owned)
 
     @property
     def authorization(self) -> UserAuthorization:
         """What the user allows an application or a device."""
-        return UserAuthorization(self)
+        return UserAuthorization(self._owned)
 
     @property
     def flows(self) -> SessionFlows:
         """Several calls as one: a new password, an anonymous user who signs up."""
-        return SessionFlows(self)
+        return SessionFlows(self._owned)
 
     @property
     def middleware(self) -> ClientMiddleware:
@@ -101,7 +102,7 @@ class TokenSession(Adopting):
         It adds the bearer to requests for this environment's own hosts and to no others, and
         repeats a request that was answered 401 once, with a new token, if its body is bytes.
         """
-        return bearer_middleware(self, self._caller.settings.hosts)
+        return bearer_middleware(self._owned, self._owned.base.settings.hosts)
 
     # What it does
 
@@ -118,8 +119,7 @@ class TokenSession(Adopting):
             ApiError, TransportError: the refresh failed for now, and the old token is dead.
             StoreError: as these; the store or the session's lock was not to be had.
         """
-        pair = self._fresh() or await self._valid()
-        return pair.access_token
+        return await self._owned.bearer()
 
     @sealed
     async def refresh(self) -> TokenPair:
@@ -134,19 +134,11 @@ class TokenSession(Adopting):
             RefreshOutcomeUnknown: it was sent and no answer came.
             ApiError, TransportError, StoreError: it failed for now.
         """
-        self._check_open()
-        if not self.can_refresh:
-            raise self._refusal()
-        # Who never heard of a doubt gives no word to send a token again.
-        await self._renewed(insist=self.doubts)
-        if self._setback is not None or self._pair is None:
-            raise self._refusal()
-        return self._pair
+        return await self._owned.refreshed()
 
     def invalidate(self, access_token: str) -> None:
         """Say that a token was rejected elsewhere; it is ignored unless it is the current one."""
-        if self._pair is not None and access_token == self._pair.access_token:
-            self._life = DEAD
+        self._owned.invalidate(access_token)
 
     @sealed
     async def sign_out(
@@ -174,23 +166,7 @@ class TokenSession(Adopting):
             ApiError, TransportError: the tokens are gone here, but the service has not confirmed.
             StoreError: they are gone here, but may still be in the store.
         """
-        goodbye = _goodbye(redirect_uri, state)
-        pair, alive = self._pair, self._alive()
-        if pair is None:
-            return None
-        self._check_open()
-        flight = self._exchange.under_way(pair.refresh_token)
-        if not self.can_refresh:
-            pair = attrs.evolve(pair, refresh_token=None)  # refused before: not worth a request
-        self._lost("signed_out")
-        farewell = Farewell(
-            pair=pair, flight=flight, alive=alive, keeper=self._keeper, goodbye=goodbye
-        )
-        failure = await self._exchange.end(farewell)
-        if failure is not None:
-            raise failure
-        answer: object = farewell.answer
-        return answer.redirect_uri if isinstance(answer, SignedOut) else None
+        return await self._owned.sign_out(redirect_uri, state)
 
     @sealed
     async def adopt(self, tokens: TokenPair | Mapping[str, Any]) -> None:
@@ -199,7 +175,8 @@ class TokenSession(Adopting):
 
         A kept session has them in its store before anybody sees them, in place of what is there;
         if the store fails, they are served from memory and offered to it again. The old tokens
-        are not revoked.
+        are not revoked. Neither is what a refresh of them under way brings, unless the session is
+        kept: of a session of no store, another request may hold the old tokens, and come for it.
 
         Args:
             tokens: what a sign-in answered, or what `TokenPair.to_dict` wrote.
@@ -208,7 +185,8 @@ class TokenSession(Adopting):
             ConfigurationError: they are no tokens.
             SubjectChanged: they are another user's; nothing changed.
             NotSignedIn: the session was signed out, here or in another process, or its key is
-                another user's by now; tokens that were written by then are revoked.
+                another user's by now; tokens that were written by then are revoked, unless a
+                later sign-in under the key goes on with them.
             StoreError: likewise, and they may still be in the store.
             ClientClosed: the session or its client is closed, or was closed meanwhile; the tokens
                 were offered to the store once more.
@@ -216,7 +194,7 @@ class TokenSession(Adopting):
         pair = pair_of(tokens)
         if pair.access_token:
             config.token("access_token", pair.access_token)
-        await self.finished(lambda: self.succeed(pair), name="cloudbase-auth adoption")
+        await self._owned.adopt(pair)
 
     def on_change(self, hook: Hook) -> Callable[[], None]:
         """
@@ -235,7 +213,7 @@ class TokenSession(Adopting):
         """
         if not callable(cast("object", hook)):
             raise errors.ConfigurationError("hook", "must be a function or a coroutine function")
-        return self._announcer.add(hook)
+        return self._owned.announce_to(hook)
 
     async def aclose(self) -> None:
         """
@@ -243,12 +221,7 @@ class TokenSession(Adopting):
 
         Hooks may still be running afterwards: closing the client waits for them, too.
         """
-        self._closed = True
-        self._background.here()
-        if self._pair is not None:
-            flight = self._exchange.under_way(self._pair.refresh_token)
-            if flight is not None:
-                await flight.wait()
+        await self._owned.close()
 
     async def __aenter__(self) -> Self:
         return self
@@ -262,12 +235,10 @@ class TokenSession(Adopting):
         await self.aclose()
 
 
-def _goodbye(redirect_uri: str | None, state: str | None) -> Callable[[str], Call[Any]]:
-    if redirect_uri is None:
-        if state is not None:
-            raise errors.ConfigurationError("state", "needs a redirect_uri to come back with")
-        return revoke_call
-    address = config.text("redirect_uri", redirect_uri)
-    return functools.partial(
-        sign_out_call, redirect_uri=address, state=config.optional_text("state", state)
-    )
+def session_of(owned: Owned) -> TokenSession:
+    """Return the face of a held pair: the one that the program has in hand, or a new one."""
+    session: TokenSession | None = None if owned.face is None else owned.face()
+    if session is None:
+        session = TokenSession(owned)
+        owned.face = weakref.ref(session)
+    return session

@@ -12,6 +12,7 @@ from typing import Any
 from cloudbase_auth_async import config, errors
 from cloudbase_auth_async._holding import Rooms
 from cloudbase_auth_async._keeping import Keeper
+from cloudbase_auth_async._owned import Owned
 from cloudbase_auth_async._place import MOST_ROUNDS
 from cloudbase_auth_async._records import Kept, read
 from cloudbase_auth_async._renewal import Renewal
@@ -19,7 +20,7 @@ from cloudbase_auth_async._sealed import sealed
 from cloudbase_auth_async._standing import Known, Standing, standing
 from cloudbase_auth_async._tokens import TokenPair, pair_of
 from cloudbase_auth_async.errors import StoreCorrupt, StoreError
-from cloudbase_auth_async.session import TokenSession
+from cloudbase_auth_async.session import TokenSession, session_of
 from cloudbase_auth_async.stores.base import Store
 
 
@@ -37,7 +38,7 @@ class Sessions:
         settings = rooms.caller.settings
         self._owner = f"{settings.env} {settings.client_id}"
         # Weak: ten thousand users do not stay in memory because they once came by.
-        self._here: weakref.WeakValueDictionary[str, TokenSession] = weakref.WeakValueDictionary()
+        self._here: weakref.WeakValueDictionary[str, Owned] = weakref.WeakValueDictionary()
         self._renewal = Renewal(rooms, self._here)
 
     @sealed
@@ -68,7 +69,8 @@ class Sessions:
         while True:
             await keeper.put(pair)
             if await keeper.overtaken():
-                return TokenSession(self._rooms, pair, keeper)  # a later sign-in has the key
+                # A later sign-in has the key.
+                return TokenSession(Owned(self._rooms, pair, keeper))
             newest = await self._rooms.exchange.latest(pair)
             if newest is pair:
                 break
@@ -77,9 +79,9 @@ class Sessions:
         held = self._held(key)
         if held is not None:
             if held.resume(pair, keeper):
-                return held
+                return session_of(held)
             held.replaced()
-        return self._made(pair, keeper)
+        return session_of(self._made(pair, keeper))
 
     @sealed
     async def get(self, key: str) -> TokenSession | None:
@@ -99,29 +101,8 @@ class Sessions:
         """
         config.text("key", key)
         self._check_open()
-        for _ in range(MOST_ROUNDS):
-            held, known = self._held(key), self._known(key)
-            try:
-                record = await self._store.load(key)
-                if record is not None and held is not None and held.knows(record.generation):
-                    return held  # nobody wrote since: the path of nearly every call
-                kept = None if record is None else read(record, owner=self._owner)
-            except StoreError as failure:
-                held = self._held(key) or self._rescued(key)
-                if held is None or held.keeper is None:
-                    raise
-                held.keeper.degraded(failure)
-                if isinstance(failure, StoreCorrupt):
-                    await held.repair()
-                return held
-            if kept is not None and held is not None and held.ahead(kept):
-                await held.repair()  # a fail-over took the store back
-                return held
-            # What came between, such as a new sign-in, is newer than what was just read.
-            there = None if kept is None else kept.generation
-            if self._known(key) in (known, there):
-                return self._found(key, kept)
-        raise errors.StoreBusy("a session was written by others again and again")
+        owned = await self._looked_up(key)
+        return None if owned is None else session_of(owned)
 
     @sealed
     async def drop(self, key: str) -> bool:
@@ -173,7 +154,33 @@ class Sessions:
         """
         self._renewal.start(requests_per_second)
 
-    def _found(self, key: str, kept: Kept | None) -> TokenSession | None:
+    async def _looked_up(self, key: str) -> Owned | None:
+        for _ in range(MOST_ROUNDS):
+            held, known = self._held(key), self._known(key)
+            try:
+                record = await self._store.load(key)
+                if record is not None and held is not None and held.knows(record.generation):
+                    return held  # nobody wrote since: the path of nearly every call
+                kept = None if record is None else read(record, owner=self._owner)
+            except StoreError as failure:
+                held = self._held(key) or self._rescued(key)
+                if held is None or held.keeper is None:
+                    raise
+                held.keeper.degraded(failure)
+                if isinstance(failure, StoreCorrupt):
+                    await held.repair()
+                return held
+            still = self._known(key) == known  # or what was read is older than what is known
+            if kept is not None and held is not None and still and held.ahead(kept):
+                await held.repair()  # a fail-over took the store back
+                return held
+            # What came between, such as a new sign-in, is newer than what was just read.
+            there = None if kept is None else kept.generation
+            if self._known(key) in (known, there):
+                return self._found(key, kept)
+        raise errors.StoreBusy("a session was written by others again and again")
+
+    def _found(self, key: str, kept: Kept | None) -> Owned | None:
         held = self._held(key)
         if kept is None:
             if held is not None and not (held.keeper and held.keeper.unsaved):
@@ -185,14 +192,14 @@ class Sessions:
             held.replaced()
         return self._rescued(key, kept) or self._restored(key, kept)
 
-    def _rescued(self, key: str, kept: Kept | None = None) -> TokenSession | None:
+    def _rescued(self, key: str, kept: Kept | None = None) -> Owned | None:
         """Return the session whose newest pair waits here to be saved, if it is still its key."""
         keeper = self._rooms.exchange.saving.keeper(key)
         if keeper is None or (kept and standing(kept, keeper.known) is not Standing.OURS):
             return None
         return self._made(keeper.known.pair, keeper)
 
-    def _held(self, key: str) -> TokenSession | None:
+    def _held(self, key: str) -> Owned | None:
         """Return the session that somebody uses here; one that was closed is of no use."""
         held = self._here.get(key)
         return held if held is not None and held.in_use else None
@@ -202,12 +209,12 @@ class Sessions:
         held = self._held(key)
         return None if held is None or held.keeper is None else held.keeper.known.generation
 
-    def _made(self, pair: TokenPair, keeper: Keeper) -> TokenSession:
-        session = TokenSession(self._rooms, pair, keeper)
+    def _made(self, pair: TokenPair, keeper: Keeper) -> Owned:
+        session = Owned(self._rooms, pair, keeper)
         self._here[keeper.key] = session
         return session
 
-    def _restored(self, key: str, kept: Kept) -> TokenSession:
+    def _restored(self, key: str, kept: Kept) -> Owned:
         keeper = self._keeper(key, Known.of(kept))
         session = self._made(kept.pair, keeper)
         session.look_again(kept)

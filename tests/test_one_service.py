@@ -53,7 +53,7 @@ class Service:
             headers={"Authorization": authorization} if authorization else {},
         )
         direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with direct.open(request, timeout=10) as answer:
+        with direct.open(request, timeout=120) as answer:
             return json.load(answer)
 
 

@@ -103,7 +103,7 @@ async def scene() -> AsyncIterator[Scene]:
     store = FragileStore()
     emulator = Emulator(clock=ManualClock(), algorithm="HS256")
     emulator.add_user(username="alice", password=PASSWORD)
-    async with emulator.memory_client(store=store, on_event=receiver, close_timeout=1) as auth:
+    async with emulator.memory_client(store=store, on_event=receiver, close_timeout=60) as auth:
         yield Scene(emulator, auth, store, spans, reader)
     assert not troubles
 

@@ -85,7 +85,7 @@ def _run(**environ: str) -> subprocess.CompletedProcess[str]:
         env={**clean, **environ},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=False,
     )
 

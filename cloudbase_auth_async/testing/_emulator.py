@@ -336,7 +336,7 @@ class Emulator(Arrangements):
         text = log if isinstance(log, str) else log.text
         _checks.check_no_secrets(self._control.state, self._control.journal, text)
 
-    async def assert_no_tasks(self, *, within_seconds: float = 1.0) -> None:
+    async def assert_no_tasks(self, *, within_seconds: float = 10.0) -> None:
         """Check that no background task of the library is left running in this loop."""
         await _checks.check_no_tasks(within_seconds)
 

@@ -15,6 +15,8 @@ from cloudbase_auth_async.testing import Emulator, Entry, ManualClock
 PASSWORD = "Passw0rd!"
 MAIL = "carol@example.com"
 SEND = "POST /verification"
+# Longer than any test may take: a close that waits for something in vain is a failure.
+CLOSE_SECONDS = 1000
 
 
 @attrs.define(eq=False)
@@ -165,8 +167,8 @@ async def opened(client: Mapping[str, Any] | None = None, **options: Any) -> Asy
     async with Emulator(**(usual | options)) as emulator:
         emulator.add_user(username="alice", password=PASSWORD)
         person = Person(emulator)
-        arguments: dict[str, Any] = {"captcha": person, "close_timeout": 0.2} | dict(client or {})
-        async with emulator.client(**arguments) as auth:
+        usual = {"captcha": person, "close_timeout": CLOSE_SECONDS}
+        async with emulator.client(**(usual | dict(client or {}))) as auth:
             scene = Scene(emulator, auth, person, troubles)
             yield scene
             emulator.faults.release()

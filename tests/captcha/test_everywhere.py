@@ -89,6 +89,15 @@ CALLS: Mapping[str, tuple[str, Work]] = {
         "PATCH /provider/token",
         lambda s: s.auth.providers.patch(s.emulator.provider_token(), provider_params={"iv": "x"}),
     ),
+    "providers.qr_code": ("POST /qrcode/generate", lambda s: s.auth.providers.qr_code("wx1")),
+    "providers.qr_code_status": (
+        "POST /qrcode/get/status",
+        lambda s: s.auth.providers.qr_code_status("no-code", wx_app_id="wx1"),
+    ),
+    "providers.sub_type": (
+        "POST /mgr/provider/providerSubType",
+        lambda s: s.auth.providers.sub_type(),
+    ),
     "accounts.reset_password": (
         "POST /reset",
         lambda s: s.auth.accounts.reset_password(
@@ -115,6 +124,7 @@ CALLS: Mapping[str, tuple[str, Work]] = {
         "GET /user/security/history",
         lambda s: session(s).user.security_history(),
     ),
+    "user.weda_info": ("GET /plugin/weda/userinfo", lambda s: session(s).user.weda_info()),
     "user.delete": ("DELETE /user/me", lambda s: session(s).user.delete(sudo_token="no-proof")),
     "session.verification.send": (
         "POST /verification",

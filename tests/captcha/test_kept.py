@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -25,13 +26,16 @@ async def test_starter_cancelled(scene: Any, kit: Any) -> None:
     assert len(scene.person.shown) == len(scene.tokens) == 1
 
 
-async def test_starter_timed_out(scene: Any) -> None:
+async def test_starter_timed_out(scene: Any, leap: Callable[[float], None]) -> None:
     """So it does when the starter's own patience ends (B5)."""
     scene.demand()
     scene.person.thinks.clear()
+    starter = asyncio.create_task(asyncio.wait_for(scene.send(), 10))
+    await scene.looking()
+    leap(11)
     with pytest.raises(TimeoutError):
-        async with asyncio.timeout(0.01):
-            await scene.send()
+        await starter
+    assert scene.person.looking == 1
     scene.person.thinks.set()
     assert await scene.send()
     assert len(scene.person.shown) == len(scene.tokens) == 1

@@ -93,7 +93,7 @@ async def test_another_failure_of_the_repetition(scene: Any, kit: Any) -> None:
 
 async def test_time_of_the_call_begins_anew(kit: Any) -> None:
     """The person may take minutes: the repetition has the whole timeout (B36)."""
-    async with kit.opened({"timeout": 5.0}) as scene:
+    async with kit.opened({"timeout": 20.0}) as scene:
 
         async def slowly(picture: Any) -> str:
             scene.emulator.clock.advance(250)

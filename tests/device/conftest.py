@@ -14,6 +14,8 @@ from cloudbase_auth_async.models import DeviceAuthorization
 from cloudbase_auth_async.testing import Emulator, Entry, ManualClock
 
 PASSWORD = "Passw0rd!"
+# A healthy request never comes near it; where it is to run out, the loop's time leaps over it.
+PATIENCE_SECONDS = 10.0
 
 
 class Diary(ManualClock):
@@ -25,9 +27,10 @@ class Diary(ManualClock):
         meanwhile: called at the end of each sleep.
         follows: a clock that runs along, such as the service's.
         held: while it is clear, nobody wakes.
+        first: what is called once, before the next sleep.
     """
 
-    __slots__ = ("follows", "held", "meanwhile", "waits")
+    __slots__ = ("first", "follows", "held", "meanwhile", "waits")
 
     def __init__(self, wall: float = 1_700_000_000.0) -> None:
         super().__init__(wall)
@@ -36,9 +39,12 @@ class Diary(ManualClock):
         self.follows: ManualClock | None = None
         self.held = asyncio.Event()
         self.held.set()
+        self.first: list[Callable[[], object]] = []
 
     async def sleep(self, seconds: float) -> None:
         """Let the time pass at once, then let happen what happens in it."""
+        while self.first:
+            self.first.pop()()
         self.waits.append(seconds)
         await self.held.wait()
         await super().sleep(seconds)
@@ -86,6 +92,17 @@ class Scene:
 
         self.clock.meanwhile = look
 
+    def hangs(self, leap: Callable[[float], None], *, times: int = 1) -> None:
+        """Have polls hang until the client's patience ends, which takes no real time."""
+
+        def out_of_time() -> None:
+            leap(PATIENCE_SECONDS + 2)
+            # And back: many leaps would reach the end of what a whole test may take.
+            self.clock.first.append(lambda: leap(-PATIENCE_SECONDS - 2))
+
+        for _ in range(times):
+            self.emulator.faults.add("POST /token", "hang").arrived.then(out_of_time)
+
     def slowed_down(self) -> bool:
         """Tell whether the service ever had to ask for more patience."""
         codes = self.emulator._control.state.device_codes.values()
@@ -102,7 +119,7 @@ async def failure(work: Awaitable[Any]) -> CloudBaseAuthError:
 
 
 @contextlib.asynccontextmanager
-async def opened(**client: Any) -> AsyncIterator[Scene]:
+async def opened(timeout: float = PATIENCE_SECONDS, **client: Any) -> AsyncIterator[Scene]:  # noqa: ASYNC109 - the client's
     """Open a scene; when it closes, no task may be left and nothing may have failed unseen."""
     loop = asyncio.get_running_loop()
     before = asyncio.all_tasks()
@@ -111,7 +128,7 @@ async def opened(**client: Any) -> AsyncIterator[Scene]:
     clock = Diary()
     async with Emulator(clock=clock, algorithm="HS256") as emulator:
         emulator.add_user(username="alice", password=PASSWORD)
-        async with emulator.client(**client) as auth:
+        async with emulator.client(timeout=timeout, **client) as auth:
             yield Scene(emulator, clock, auth)
             emulator.faults.release()
     left = asyncio.all_tasks() - before - {asyncio.current_task()}

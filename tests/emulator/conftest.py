@@ -2,7 +2,9 @@
 
 import base64
 import json
-from collections.abc import AsyncIterator, Callable, Mapping
+import socket
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from typing import Any
 
 import aiohttp
@@ -119,6 +121,19 @@ def call(make: Callable[..., Caller]) -> Caller:
 
 
 @pytest.fixture
+def kept_port() -> Iterator[int]:
+    """Hold a port for an emulator that is opened more than once: nobody gets it in between."""
+    with socket.socket() as held:
+        if sys.platform == "linux":  # elsewhere two sockets do not share one, listening or not
+            held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        held.bind(("127.0.0.1", 0))
+        port: int = held.getsockname()[1]
+        if sys.platform != "linux":
+            held.close()
+        yield port
+
+
+@pytest.fixture
 async def emulator() -> AsyncIterator[Emulator]:
     """Return an emulator on sockets, with the user alice."""
     async with Emulator(clock=ManualClock()) as running:
@@ -133,6 +148,6 @@ async def http() -> AsyncIterator[aiohttp.ClientSession]:
     async with aiohttp.ClientSession(
         connector=connector,
         headers={"Authorization": basic("demo-secret")},
-        timeout=aiohttp.ClientTimeout(10),
+        timeout=aiohttp.ClientTimeout(60),
     ) as session:
         yield session

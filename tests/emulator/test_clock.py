@@ -13,16 +13,16 @@ from cloudbase_auth_async.testing import EmulatorClock, ManualClock
 def test_ticking_clock_follows_real_time() -> None:
     """Unmoved, the ticking clock shows the machine's time."""
     clock: Clock = EmulatorClock()
-    assert abs(clock.wall() - SystemClock().wall()) < 1
-    assert abs(clock.monotonic() - time.monotonic()) < 1
+    assert SystemClock().wall() <= clock.wall() <= SystemClock().wall()
+    assert time.monotonic() <= clock.monotonic() <= time.monotonic()
 
 
 def test_advance_moves_both_clocks() -> None:
     """Time that passes passes on both clocks."""
     clock = EmulatorClock()
     clock.advance(7200)
-    assert abs(clock.wall() - time.time() - 7200) < 1
-    assert abs(clock.monotonic() - time.monotonic() - 7200) < 1
+    assert time.time() + 7200 <= clock.wall() <= time.time() + 7200
+    assert time.monotonic() + 7200 <= clock.monotonic() <= time.monotonic() + 7200
 
 
 def test_step_wall_leaves_monotonic_time() -> None:
@@ -48,14 +48,14 @@ def test_impossible_moves(seconds: float) -> None:
 async def test_advance_wakes_sleepers() -> None:
     """Who sleeps on the ticking clock wakes when enough time has been added, not before."""
     clock = EmulatorClock()
-    sleeper = asyncio.create_task(clock.sleep(3600))
+    sleeper = asyncio.create_task(clock.sleep(360_000))
     await asyncio.sleep(0.01)
-    clock.advance(1800)
+    clock.advance(180_000)
     await asyncio.sleep(0.01)
     assert not sleeper.done()
-    clock.advance(900)
-    clock.advance(900)
-    await asyncio.wait_for(sleeper, 1)
+    clock.advance(90_000)
+    clock.advance(90_000)
+    await asyncio.wait_for(sleeper, 30)
 
 
 async def test_ticking_clock_sleeps_for_real() -> None:
@@ -70,10 +70,9 @@ async def test_sleep_on_the_manual_clock_moves_it() -> None:
     """A sleep passes at once, leaves others a turn, and has moved the clock."""
     clock = ManualClock()
     other = asyncio.create_task(asyncio.sleep(0))
-    start = time.monotonic()
-    await clock.sleep(3600)
-    await clock.sleep(-1)
-    assert time.monotonic() - start < 1
+    async with asyncio.timeout(30):
+        await clock.sleep(3600)
+        await clock.sleep(-1)
     assert clock.monotonic() == 3600
     assert clock.wall() == 1_700_003_600
     assert other.done()

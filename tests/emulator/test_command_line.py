@@ -16,9 +16,10 @@ from typing import Any
 
 import pytest
 
-from cloudbase_auth_async.testing import _cli
+from cloudbase_auth_async.testing import Emulator, _cli
 
 PHONE = "+86 13800000000"
+SECONDS = 120
 needs_curl = pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 
 
@@ -38,7 +39,7 @@ def _running(*options: str) -> Iterator[subprocess.Popen[str]]:
 
 def _stop(process: subprocess.Popen[str], number: int = signal.SIGTERM) -> tuple[int, str, str]:
     process.send_signal(number)
-    out, err = process.communicate(timeout=10)
+    out, err = process.communicate(timeout=SECONDS)
     return process.returncode, out, err
 
 
@@ -88,10 +89,18 @@ def test_impossible_addresses(options: list[str], capsys: pytest.CaptureFixture[
 
 
 @pytest.mark.parametrize("options", [[], ["--json"]])
-def test_main_in_process(options: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_main_in_process(
+    options: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Called as a function it serves until the signal and returns 0."""
-    signal.signal(signal.SIGALRM, lambda *_: os.kill(os.getpid(), signal.SIGINT))
-    signal.setitimer(signal.ITIMER_REAL, 0.2)
+    announce = _cli._announce
+
+    def announced(emulator: Emulator, *, as_json: bool) -> None:
+        announce(emulator, as_json=as_json)
+        # No sooner: a signal that comes before it listens ends the test run.
+        os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(_cli, "_announce", announced)
     assert _cli.main(options) == 0
     assert "demo-secret" in capsys.readouterr().out
 
@@ -128,7 +137,7 @@ class _Curl:
         if body is not None:
             command += ["--data-raw", body]
         done = subprocess.run(  # noqa: S603 -- curl, with our own arguments
-            command, capture_output=True, check=True, text=True, timeout=10
+            command, capture_output=True, check=True, text=True, timeout=SECONDS
         )
         return json.loads(done.stdout)
 

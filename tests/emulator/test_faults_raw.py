@@ -22,7 +22,7 @@ async def wire(emulator: Emulator) -> AsyncIterator[tuple[asyncio.StreamReader, 
         writer.write(f"GET {path} HTTP/1.1\r\nHost: x\r\n{more}\r\n".encode())
 
     try:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             yield reader, ask
     finally:
         writer.close()
@@ -181,9 +181,9 @@ async def test_memory_has_no_connections() -> None:
     assert [entry.connection for entry in emulator.journal] == [None]
 
 
-async def test_numbers_go_on(http: aiohttp.ClientSession) -> None:
+async def test_numbers_go_on(http: aiohttp.ClientSession, kept_port: int) -> None:
     """A connection's number is not given again when the emulator is opened once more."""
-    emulator = Emulator(clock=ManualClock())
+    emulator = Emulator(clock=ManualClock(), port=kept_port)
     for _ in range(2):
         async with emulator, http.get(emulator.base_url + "/certs") as answer:
             assert answer.status == 200

@@ -5,13 +5,13 @@ import contextlib
 import gzip
 import itertools
 import zlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
 
 from cloudbase_auth_async import AuthClient, errors
-from cloudbase_auth_async.testing import Emulator, EmulatorClock, ManualClock
+from cloudbase_auth_async.testing import Emulator, ManualClock
 
 HEAD = b"HTTP/1.1 200 OK\r\n"
 CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
@@ -157,13 +157,18 @@ async def test_the_largest_answer(skin: str, steps: bytes, less: int) -> None:
 
 @pytest.mark.parametrize("skin", ["sockets", "memory"])
 @pytest.mark.parametrize("start", [b"", HEAD, HEAD + b"\r\n{"])
-async def test_drips_meet_the_timeout(skin: str, start: bytes) -> None:
+async def test_drips_meet_the_timeout(
+    skin: str, start: bytes, leap: Callable[[float], None]
+) -> None:
     """Pauses that are longer than the client's patience, one by one or together, end the call."""
-    async with opened(skin, timeout=0.1, clock=EmulatorClock()) as (emulator, auth):
-        emulator.faults.add(
-            "*", "raw", steps=lambda _: itertools.chain([start], itertools.repeat(0.01))
+    async with opened(skin, timeout=20) as (emulator, auth):
+        fault = emulator.faults.add(
+            "*", "raw", steps=lambda _: itertools.chain([start], itertools.repeat(3))
         )
-        assert type(await sudo(auth)) is errors.RequestTimedOut
+        called = asyncio.create_task(sudo(auth))
+        await fault.arrived
+        leap(22)
+        assert type(await called) is errors.RequestTimedOut
 
 
 @pytest.mark.parametrize("skin", ["sockets", "memory"])

@@ -22,7 +22,7 @@ BROWSER = [
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
     "--remote-debugging-port=0",
 ]
-DEADLINE_SECONDS = 30
+DEADLINE_SECONDS = 120
 
 Script = Callable[[str], Awaitable[Any]]
 
@@ -129,7 +129,8 @@ async def _evaluated(socket: Any, text: str) -> Any:
     await socket.send_json(call)
     while (message := json.loads((await socket.receive()).data)).get("id") != 1:
         pass
-    return message["result"]["result"].get("value")
+    # While the page is still loading, there is an error, or an exception, in place of a value.
+    return message.get("result", {}).get("result", {}).get("value")
 
 
 async def test_in_a_browser(emulator: Emulator, script: Script) -> None:

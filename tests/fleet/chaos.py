@@ -15,6 +15,9 @@ for each connection, so the same seed spoils the same connections.
 | slow | the answer in small pieces |
 | reorder | the answer after the one that another connection gets later |
 
+Nobody's patience ends because the machine is busy: the loop's own time leaps over it as soon as
+all that is still on its way has stalled.
+
 `python -m tests.fleet.chaos --minutes 3` runs for longer and prints what happened.
 """
 
@@ -32,9 +35,10 @@ from typing import Any, Final
 
 import attrs
 
-from cloudbase_auth_async import AuthClient, _policy, errors
+from cloudbase_auth_async import AuthClient, _call, _policy, errors
 from cloudbase_auth_async._records import read
 from cloudbase_auth_async._tokens import TokenPair
+from cloudbase_auth_async._transport import Transport
 from cloudbase_auth_async.session import TokenSession
 from cloudbase_auth_async.stores.base import Store
 from cloudbase_auth_async.stores.memory import MemoryStore
@@ -44,7 +48,7 @@ KEY: Final = "alice"
 LIFETIME_SECONDS: Final = 7200
 # Longer than the longest pause between two requests about one refresh token.
 FORGIVING_SECONDS: Final = 30 * 86400.0
-PATIENCE_SECONDS: Final = 0.25
+PATIENCE_SECONDS: Final = 60.0  # nothing healthy takes so long
 SPOILED: Final = ("refuse", "lose", "truncate", "half-close", "stall", "slow", "reorder")
 # How many callers ask the service, too; and what connecting again may take of virtual time.
 _ME_SHARE: Final = 0.1
@@ -61,30 +65,45 @@ class Proxy:
         chance: where the draws come from.
         share: how many connections are spoiled, from 0 to 1.
         drawn: how often each draw came.
+        under_way: how many requests have no answer yet, as those who sent them see it.
     """
 
     target: int
     chance: random.Random
     share: float
     drawn: "collections.Counter[str]" = attrs.field(factory=collections.Counter[str])
+    under_way: int = 0
     port: int = 0
-    _carried: asyncio.Event = attrs.field(factory=asyncio.Event)
-
-    def carried(self) -> None:
-        """Let go who waits for somebody else's answer."""
-        self._carried.set()
-        self._carried = asyncio.Event()
+    _carried: int = 0
+    _last: int = 0
+    _stalled: int = 0
+    _ahead: float = 0.0
 
     async def others(self) -> None:
-        """Wait for somebody else's answer, but not for long: there may be none."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(PATIENCE_SECONDS / 8):
-                await self._carried.wait()
+        """Wait for somebody else's answer, if there is one to come."""
+        carried = self._carried
+        self._last += 1
+        while self._carried == carried and self._stalled + self._last < self.under_way:  # noqa: ASYNC110 -- either sets no event
+            await asyncio.sleep(0.001)
+        self._last -= 1
+
+    async def stall(self, hung_up: "asyncio.Task[None]") -> None:
+        """Say nothing more until the client has lost patience."""
+        self._stalled += 1
+        # Who still waits for an answer that comes must not lose patience, too.
+        while self._stalled and self._stalled < self.under_way:  # noqa: ASYNC110 -- likewise
+            await asyncio.sleep(0.001)
+        if self._stalled:
+            self._stalled = 0
+            self._ahead += PATIENCE_SECONDS + 2  # aiohttp rounds up
+        await asyncio.wait([hung_up])
 
     @asynccontextmanager
     async def open(self) -> AsyncGenerator[None, None]:
         """Take connections for a block."""
         tasks: set[asyncio.Task[Any]] = set()
+        told = (loop := asyncio.get_running_loop()).time
+        loop.time = lambda: told() + self._ahead  # type: ignore[method-assign]
 
         async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             task = asyncio.current_task()
@@ -115,14 +134,19 @@ class Proxy:
         far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self.target)
         asking = asyncio.create_task(_pass(reader, far_writer))
         try:
-            await self._answer(far_reader, writer, draw, after)
+            await self._answer(far_reader, writer, draw, after, asking)
         finally:
             asking.cancel()
             await asyncio.wait([asking])
             far_writer.close()
 
     async def _answer(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, draw: str, after: int
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        draw: str,
+        after: int,
+        asking: "asyncio.Task[None]",
     ) -> None:
         """Carry the answers of one connection, spoiled as drawn."""
         carried = 0
@@ -137,19 +161,20 @@ class Proxy:
                         writer.write(data[start : start + 200])
                         await asyncio.sleep(0)
                     continue
-                case "truncate" | "half-close" | "stall" if carried + len(data) >= after:
+                case "truncate" | "half-close" | "stall" if carried + len(data) > after:
                     writer.write(data[: after - carried])
                     await writer.drain()
                     if draw == "half-close":
                         writer.write_eof()
-                    if draw != "truncate":
-                        await asyncio.sleep(4 * PATIENCE_SECONDS)
+                        await asyncio.wait([asking])
+                    if draw == "stall":
+                        await self.stall(asking)
                     return
                 case _:
                     pass
             carried += len(data)
             writer.write(data)
-            self.carried()
+            self._carried += 1
             await writer.drain()
 
 
@@ -157,6 +182,26 @@ async def _pass(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
     with contextlib.suppress(ConnectionError):
         while data := await reader.read(2**16):
             writer.write(data)
+
+
+@attrs.frozen
+class Counted:
+    """A transport that lets the proxy know what is under way."""
+
+    inner: Transport
+    proxy: Proxy
+
+    async def send(self, request: _call.Request, *, timeout: float) -> _call.Response:  # noqa: ASYNC109 -- the protocol's
+        """Send, and be counted meanwhile."""
+        self.proxy.under_way += 1
+        try:
+            return await self.inner.send(request, timeout=timeout)
+        finally:
+            self.proxy.under_way -= 1
+
+    async def aclose(self) -> None:
+        """Close."""
+        await self.inner.aclose()
 
 
 @attrs.define(eq=False)
@@ -195,11 +240,13 @@ class Run:
 
     def client(self) -> AuthClient:
         """Return a client whose way leads through the proxy."""
-        return self.emulator.client(
+        auth = self.emulator.client(
             base_url=f"http://127.0.0.1:{self.proxy.port}/auth/v1",
             store=self.store,
             timeout=PATIENCE_SECONDS,
         )
+        auth._caller._transport = Counted(auth._transport, self.proxy)
+        return auth
 
     async def go(self, generations: int, *, until: float = math.inf) -> None:
         """Live through so many generations, or until that time of `time.monotonic`."""
@@ -242,7 +289,7 @@ class Run:
                 if await self._call(session):
                     assert not self.forgiving
                     return
-                if session._setback is None:
+                if session._owned._setback is None:
                     working.add(number)
 
     async def _call(self, session: TokenSession) -> bool:
@@ -265,8 +312,8 @@ class Run:
         return False
 
     async def _landed(self, session: TokenSession) -> None:
-        token = None if session._pair is None else session._pair.refresh_token
-        if (flight := session._exchange.under_way(token)) is not None:
+        token = None if session._owned._pair is None else session._owned._pair.refresh_token
+        if (flight := session._owned._exchange.under_way(token)) is not None:
             await flight.wait()
 
     async def _kept(self) -> TokenPair:

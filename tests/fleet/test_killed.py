@@ -25,6 +25,7 @@ says so for 15 seconds: whoever lives and holds what it bought writes that meanw
 """
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -37,21 +38,20 @@ KEY = "alice's browser"
 LIFETIME_SECONDS = 7200
 # In the advisory window: a renewal is in order, and the old token lives for minutes.
 EARLY_SECONDS = 6950
-LAPSE_SECONDS = 0.5
+# Who still waits then waits for ever.
+LONGEST_SECONDS = 30
 
 HARMLESS = ["locked", "written"]
 UNSURE = ["claimed", "sent"]
 ROTATED = ["handled", "answered"]
 
 
-async def _killed(world: Any, instant: str, **more: Any) -> None:
-    """Have a process begin a refresh, and kill it at that instant."""
+async def _killed(world: Any, instant: str, *, lapses: bool = True) -> None:
+    """Have a process begin a refresh, kill it at that instant, and let its lock lapse."""
     waits = {"sent": "before", "handled": "after"}.get(instant)
     script = world.emulator.faults
     fault = None if waits is None else script.add("POST /token", "hold", when=waits)
-    # Its lock in Redis lapses soon; nothing depends on how soon.
-    hold = LAPSE_SECONDS if world.place.lapses else None
-    worker = await world.worker(**({"stop": instant, "hold_seconds": hold} | more))
+    worker = await world.worker(stop=instant)
     worker.send("land", world.now)
     if fault is None:
         assert await worker.hear() == {"at": instant}
@@ -60,10 +60,17 @@ async def _killed(world: Any, instant: str, **more: Any) -> None:
         while world.emulator.spends < (instant == "handled"):  # noqa: ASYNC110 -- sets no event
             await asyncio.sleep(0.01)
     await worker.kill()
+    if world.place.lapses and lapses:
+        await _lapsed(world.place.store)
+
+
+async def _lapsed(store: Any) -> None:
+    """Do what Redis' own clock will do."""
+    await store._redis.execute_command("HSET", store._name(KEY), "until", "0")
 
 
 async def _landed(session: TokenSession) -> None:
-    flight = session._exchange.under_way(session.tokens.refresh_token)
+    flight = session._owned._exchange.under_way(session.tokens.refresh_token)
     if flight is not None:
         await flight.wait()
 
@@ -165,22 +172,35 @@ async def test_killed_with_a_dead_token(open_world: Any, place: Any) -> None:
         world.emulator.assert_spends(1)
 
 
-async def test_killed_with_a_lease(open_world: Any, place: Any) -> None:
+async def _waits_for_it(store: Any) -> None:
+    """Wait until somebody here has found the lock held, and pauses before asking again."""
+    queues = store._queues._queues
+    while KEY not in queues or not queues[KEY].freed._waiters:  # noqa: ASYNC110 -- sets no event
+        await asyncio.sleep(0)
+
+
+async def test_killed_with_a_lease(
+    open_world: Any, place: Any, leap: Callable[[float], None]
+) -> None:
     """Until a dead holder's lease lapses, a living token serves and others are told (B3, B25)."""
     if not place.lapses:
         pytest.skip("the kernel frees the lock of a dead process at once")
     async with open_world(place) as world:
         world.emulator.time_travel(EARLY_SECONDS)
-        await _killed(world, "locked", hold_seconds=None)
-        session = await _session(world, timeout=0.2)
+        await _killed(world, "locked", lapses=False)
+        session = await _session(world, timeout=10)
         before = await session.access_token()
-        await _landed(session)
+        await _waits_for_it(place.store)
+        leap(11)
+        await asyncio.wait_for(_landed(session), LONGEST_SECONDS)
         assert await session.access_token() == before
         world.emulator.time_travel(LIFETIME_SECONDS)
+        caller = asyncio.create_task(session.access_token())
+        await _waits_for_it(place.store)
+        leap(11)
         with pytest.raises(errors.StoreBusy, match="held by process"):
-            await session.access_token()
-        # What Redis' own clock will do.
-        await place.store._redis.execute_command("HSET", place.store._name(KEY), "until", "0")
+            await asyncio.wait_for(caller, LONGEST_SECONDS)
+        await _lapsed(place.store)
         world.emulator.time_travel(60)
         assert await session.access_token() != before
         world.emulator.assert_spends(1)

@@ -114,12 +114,12 @@ class Machine(RuleBasedStateMachine):
     def _session(self, number: int, key: str) -> TokenSession | None:
         """Return the session that a client holds, asked for if it holds none."""
         held = self.held.get((number, key))
-        if held is None or held._pair is None:
+        if held is None or held._owned._pair is None:
             self.get(number, key)
         return self.held.get((number, key))
 
     def _keep(self, number: int, key: str, session: object) -> None:
-        if isinstance(session, TokenSession) and session._pair is not None:
+        if isinstance(session, TokenSession) and session._owned._pair is not None:
             self.held[number, key] = session
             self.subs.append((session, session.tokens.sub))
 
@@ -133,12 +133,16 @@ class Machine(RuleBasedStateMachine):
         text = await session.access_token()
         token = self.emulator._control.state.access[text]
         assert self.emulator.clock.wall() < token.expires_at
-        assert session._pair is None or token.grant.sub == session.tokens.sub
+        assert session._owned._pair is None or token.grant.sub == session.tokens.sub
 
     async def _sign_out(self, session: TokenSession) -> None:
-        pair = session._pair
+        pair, keeper = session._owned._pair, session._owned.keeper
+        assert keeper is not None
+        record = self.store.inner._records.get(keeper.key)
+        # A sign-in that took its place may have been the end of a newer pair that nobody has now.
+        ours = record is not None and same_line(record.generation, keeper.known.generation)
         await session.sign_out()
-        if pair is not None:  # it has raised nothing: the service has confirmed it
+        if pair is not None and ours:  # it has raised nothing: the service has confirmed it
             self.signed_out.append(self.emulator._control.state.refresh[pair.refresh_token or ""])
 
     async def _me(self, session: TokenSession) -> None:
@@ -165,7 +169,7 @@ class Machine(RuleBasedStateMachine):
     def call(self, number: int, key: str, turns: int, *, me: bool) -> None:
         """Ask for a token, or whose it is."""
         session = self._session(number, key)
-        if session is not None and session._pair is not None:
+        if session is not None and session._owned._pair is not None:
             self._start(self._me(session) if me else self._token(session), turns)
 
     @rule(key=KEYS, turns=TURNS)
@@ -185,7 +189,7 @@ class Machine(RuleBasedStateMachine):
     def invalidate(self, number: int, key: str) -> None:
         """Give a token up."""
         session = self._session(number, key)
-        if session is not None and session._pair is not None:
+        if session is not None and session._owned._pair is not None:
             self._excuse(key)
             session.invalidate(session.tokens.access_token)
 
@@ -243,7 +247,7 @@ class Machine(RuleBasedStateMachine):
     def no_crossed_users(self) -> None:
         """Look whether a session has somebody else's tokens (B8)."""
         for session, sub in self.subs:
-            assert session._pair is None or session._pair.sub == sub
+            assert session._owned._pair is None or session._owned._pair.sub == sub
 
     @invariant()
     def no_life_after_sign_out(self) -> None:
@@ -273,10 +277,14 @@ class Machine(RuleBasedStateMachine):
     def _excuse(self, key: str) -> None:
         """Any token of a key may be sent again: somebody said so."""
         for session, _ in self.subs:
-            if session._pair is not None and session.keeper and session.keeper.key == key:
+            if (
+                session._owned._pair is not None
+                and session._owned.keeper
+                and session._owned.keeper.key == key
+            ):
                 self.excused |= {
-                    session._pair.refresh_token,
-                    session.keeper.known.pair.refresh_token,
+                    session._owned._pair.refresh_token,
+                    session._owned.keeper.known.pair.refresh_token,
                 }
         record = self.store.inner._records.get(key)
         if record is not None:
@@ -286,8 +294,8 @@ class Machine(RuleBasedStateMachine):
         """Tokens with a dead or a rejected access token may be asked about again."""
         now = self.emulator.clock.monotonic()
         for session, _ in self.subs:
-            if session._pair is not None and now >= session._life.dies_at:
-                self.excused.add(session._pair.refresh_token)
+            if session._owned._pair is not None and now >= session._owned._life.dies_at:
+                self.excused.add(session._owned._pair.refresh_token)
 
     # The end
 
@@ -320,8 +328,13 @@ class Machine(RuleBasedStateMachine):
             kept = read(record)
             honoured = self._honoured(kept)
             for session, _ in self.subs:
-                keeper = session.keeper
-                if keeper is None or keeper.key != key or keeper.over or session._pair is None:
+                keeper = session._owned.keeper
+                if (
+                    keeper is None
+                    or keeper.key != key
+                    or keeper.over
+                    or session._owned._pair is None
+                ):
                     continue
                 assert not keeper.unsaved
                 # Its own pair may still be that of a sign-in which another one replaced.

@@ -79,7 +79,7 @@ async def test_a_pair_got_again() -> None:
         emulator.lose_next_response("POST /token")
         for seconds in (100, LIFETIME_SECONDS - 50, 0):
             access_token = await session.access_token()
-            while flight := session._exchange.under_way(session.tokens.refresh_token):
+            while flight := session._owned._exchange.under_way(session.tokens.refresh_token):
                 await flight.wait()
             known = emulator._control.state.access[access_token]
             assert emulator.clock.wall() < known.expires_at

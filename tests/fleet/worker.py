@@ -38,13 +38,11 @@ class Stopping:
     Args:
         store: does the work.
         instant: `locked`, `claimed`, `answered` or `written`; anything else stops nowhere.
-        hold_seconds: how long a lock is held at most, instead of what the library asks for.
     """
 
-    def __init__(self, store: Store, instant: str, hold_seconds: float | None) -> None:
+    def __init__(self, store: Store, instant: str) -> None:
         self._store = store
         self._instant = instant
-        self._hold_seconds = hold_seconds
         self._writes = 0
         self.load = store.load
         self.remove = store.remove
@@ -61,8 +59,9 @@ class Stopping:
         self, key: str, *, wait_seconds: float, hold_seconds: float
     ) -> AsyncGenerator[Lease, None]:
         """Lock, and stop if this is the instant."""
-        hold = self._hold_seconds or hold_seconds
-        async with self._store.lock(key, wait_seconds=wait_seconds, hold_seconds=hold) as lease:
+        async with self._store.lock(
+            key, wait_seconds=wait_seconds, hold_seconds=hold_seconds
+        ) as lease:
             await self._at("locked")
             yield lease
 
@@ -95,7 +94,7 @@ class Worker:
     def __init__(self, told: Mapping[str, Any]) -> None:
         self._key: str = told["key"]
         self._clock = ManualClock()
-        store = Stopping(store_of(told), told.get("stop", ""), told.get("hold_seconds"))
+        store = Stopping(store_of(told), told.get("stop", ""))
         self.auth = AuthClient(
             "demo-env", base_url=told["base_url"], clock=self._clock, store=store
         )
@@ -117,7 +116,7 @@ class Worker:
 
     async def _landed(self, session: TokenSession) -> None:
         """Wait for the refresh under way, if there is one."""
-        flight = session._exchange.under_way(session.tokens.refresh_token)
+        flight = session._owned._exchange.under_way(session.tokens.refresh_token)
         if flight is not None:
             await flight.wait()
 

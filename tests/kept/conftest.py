@@ -183,7 +183,7 @@ class World:
         """Start one more process."""
         store, events = FlakyStore(self.disk), list[told.Event]()
         make = self.emulator.client if sockets else self.emulator.memory_client
-        usual = {"close_timeout": 0.2, "store": store, "on_event": events.append}
+        usual = {"close_timeout": 10, "store": store, "on_event": events.append}
         auth = make(**(usual | dict(self.options) | options))
         await self.stack.enter_async_context(auth)
         self.stack.callback(store.heal)  # before the client is closed
@@ -242,6 +242,14 @@ class World:
         """Let the loop turn so many times."""
         for _ in range(times):
             await asyncio.sleep(0)
+
+    async def closed(self, process: Process, leap: Callable[[float], None]) -> None:
+        """Close a client over what does not end by itself; let the time allowed pass."""
+        closing = asyncio.create_task(process.auth.aclose())
+        await self.until(lambda: process.auth._background.closing)
+        assert not process.auth._background.closed
+        leap(11)
+        await closing
 
     @staticmethod
     async def landed(process: Process, session: TokenSession) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -64,14 +65,14 @@ async def test_sign_out_afterwards(world: Any) -> None:
     assert KEY not in world.disk._records
 
 
-async def test_closed_in_the_middle(world: Any) -> None:
+async def test_closed_in_the_middle(world: Any, leap: Callable[[float], None]) -> None:
     """A client that is closed over a succession says so to whoever waits (B13)."""
     a = await world.join()
     session = await world.kept(a)
     held = world.emulator.faults.add("POST /signin", "hold", when="after")
-    caller = asyncio.create_task(Succession(session).call(_sign_in()))
+    caller = asyncio.create_task(Succession(session._owned).call(_sign_in()))
     await held.arrived
-    await a.auth.aclose()
+    await world.closed(a, leap)
     with pytest.raises(errors.ClientClosed):
         await caller
 
@@ -189,7 +190,7 @@ async def test_succession_is_not_cancelled(world: Any) -> None:
         a = await world.join()
         session = await world.kept(a)
         before = session.tokens
-        caller = asyncio.create_task(Succession(session).call(_sign_in()))
+        caller = asyncio.create_task(Succession(session._owned).call(_sign_in()))
         await world.turn(turns)
         caller.cancel()
         await asyncio.wait({caller})
@@ -205,7 +206,7 @@ async def test_succession_of_another_user(world: Any) -> None:
     session = await world.kept(a)
     before = session.tokens
     with pytest.raises(errors.SubjectChanged):
-        await Succession(session).call(_sign_in("bob"))
+        await Succession(session._owned).call(_sign_in("bob"))
     assert session.tokens is before
     assert world.signed_in == 1
 
@@ -215,7 +216,7 @@ async def test_succession_after_a_sign_out(world: Any) -> None:
     a = await world.join()
     session = await world.kept(a)
     held = world.emulator.faults.add("POST /signin", "hold", when="after")
-    caller = asyncio.create_task(Succession(session).call(_sign_in()))
+    caller = asyncio.create_task(Succession(session._owned).call(_sign_in()))
     await held.arrived
     await session.sign_out()
     held.release()

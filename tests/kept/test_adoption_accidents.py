@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -264,15 +265,15 @@ async def test_one_after_the_other(world: Any) -> None:
 # The client is closed, or the store has a bug
 
 
-async def test_closed_while_it_is_written(world: Any) -> None:
+async def test_closed_while_it_is_written(world: Any, leap: Callable[[float], None]) -> None:
     """A client closed over the writing keeps the pair, and writes it as its last act (B29, B13)."""
     a = await world.join()
     session = await world.kept(a)
     before = session.tokens
     gate = a.store.pause("replace")
-    caller = asyncio.create_task(Succession(session).call(_sign_in()))
+    caller = asyncio.create_task(Succession(session._owned).call(_sign_in()))
     await gate.arrived.wait()
-    await a.auth.aclose()
+    await world.closed(a, leap)
     with pytest.raises(errors.ClientClosed):
         await caller
     assert before.refresh_token != session.tokens.refresh_token == _kept(world).refresh_token
@@ -289,7 +290,7 @@ async def test_a_store_with_a_bug(world: Any) -> None:
 
     a.store.replace = broken
     with pytest.raises(OSError, match="disk full"):
-        await Succession(session).call(_sign_in())
+        await Succession(session._owned).call(_sign_in())
     a.store.replace = whole
     assert session.tokens.refresh_token != before.refresh_token
     assert [each["message"] for each in world.troubles] == ["cloudbase-auth succession failed"]

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -216,16 +217,19 @@ async def test_last_attempt(world: Any) -> None:
     assert (await b.get()).tokens == pair
 
 
-async def test_store_that_hangs_at_close(world: Any) -> None:
+async def test_store_that_hangs_at_close(world: Any, leap: Callable[[float], None]) -> None:
     """A store that does not answer does not keep `aclose` for ever (B13)."""
     a = await world.join()
     ours = await world.kept(a)
     _break(a.store, "fails", 3, on=True)
     await ours.refresh()
     a.store.heal()
-    a.store.pause("load")
+    gate = a.store.pause("load")
+    closing = asyncio.create_task(a.auth.aclose())
+    await gate.arrived.wait()
+    leap(11)
     with pytest.raises(StoreError):
-        await a.auth.aclose()
+        await closing
 
 
 async def _cut_short(world: Any, turns: int) -> tuple[Any, Any]:
@@ -320,7 +324,7 @@ async def test_always_too_late(world: Any) -> None:
     """A writer that somebody always comes before gives up with a `StoreError`, in time (B12)."""
     a = await world.join()
     ours = await world.kept(a)
-    a.auth.sessions._store = ours.keeper._store = _Readonly(world.disk)
+    a.auth.sessions._store = ours._owned.keeper._store = _Readonly(world.disk)
     with pytest.raises(errors.StoreBusy):
         await ours.refresh()
     with pytest.raises(errors.StoreBusy):

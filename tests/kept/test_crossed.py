@@ -180,4 +180,4 @@ async def test_old_failures_end_with_another_processs_success(world: Any) -> Non
         await theirs.refresh()
     await theirs.refresh()
     assert (await a.get()) is ours
-    assert ours._setback is None
+    assert ours._owned._setback is None

@@ -17,7 +17,7 @@ from cloudbase_auth_async.testing import Emulator, ManualClock
 
 KEY = "the-key-of-alice"
 PASSWORD = "Passw0rd!"
-LONGEST_SECONDS = 20
+LONGEST_SECONDS = 60
 forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 
 

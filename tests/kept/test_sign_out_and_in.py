@@ -1,6 +1,7 @@
 """Promise 7: sign-out and sign-in win over what is under way, here and elsewhere."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -200,7 +201,7 @@ async def test_sign_out_of_a_dead_session_with_a_twin(world: Any) -> None:
     assert world.signed_in == 1
     assert _kept(world).pair == theirs.tokens
     world.clock.advance(6)
-    await world.until(lambda: twin.tokens == theirs.tokens or not twin.keeper.unsaved)
+    await world.until(lambda: twin.tokens == theirs.tokens or not twin._owned.keeper.unsaved)
     assert (await a.get()).tokens == theirs.tokens
 
 
@@ -215,7 +216,7 @@ async def test_new_sign_in_found_by_a_saving(world: Any, how: str) -> None:
     theirs = await world.kept(b)
     a.store.heal()
     world.clock.advance(6)
-    await world.until(lambda: not ours.keeper.unsaved)
+    await world.until(lambda: not ours._owned.keeper.unsaved)
     if how == "get":
         assert await a.get() is ours
     else:
@@ -226,15 +227,18 @@ async def test_new_sign_in_found_by_a_saving(world: Any, how: str) -> None:
     world.emulator.assert_spends(1)
 
 
-async def test_sign_in_here_during_a_lost_refresh(open_world: Any) -> None:
+async def test_sign_in_here_during_a_lost_refresh(
+    open_world: Any, leap: Callable[[float], None]
+) -> None:
     """That nobody knows how the old sign-in's refresh ended is no doubt about the new one (B30)."""
-    async with open_world(client={"timeout": 0.2}) as world:
+    async with open_world(client={"timeout": 10}) as world:
         a = await world.join()
         ours = await world.kept(a)
         held = world.emulator.faults.add("POST /token", "hang")
         refreshing = asyncio.create_task(ours.refresh())
         await held.arrived
         await world.kept(a)
+        leap(12)
         await asyncio.gather(refreshing, return_exceptions=True)
         world.clock.advance(7000)
         await ours.access_token()

@@ -33,7 +33,7 @@ def test_an_app_in_another_process(cloudbase_server: EmulatorThread) -> None:
     path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
     environ = {**os.environ, **cloudbase_server.environ, "PYTHONPATH": path}
     command = [sys.executable, "-W", "error", "-c", APP]
-    said = subprocess.check_output(command, env=environ, text=True, timeout=60)  # noqa: S603 -- our own
+    said = subprocess.check_output(command, env=environ, text=True, timeout=240)  # noqa: S603 -- our own
     assert said.strip() == alice.sub
     cloudbase_server.run(lambda e: e.assert_spends(1))
 
@@ -75,13 +75,13 @@ def _threads() -> set[threading.Thread]:
     return set(threading.enumerate())
 
 
-def test_nothing_is_left() -> None:
+def test_nothing_is_left(kept_port: int) -> None:
     """At the end the port is free, the loop closed and no thread left; a second run works."""
-    before, server = _threads(), EmulatorThread(Emulator())
+    before, server = _threads(), EmulatorThread(Emulator(port=kept_port))
     for _ in range(2):
         with server:
             host, port = server.origin.removeprefix("http://").split(":")
-            kept = socket.create_connection((host, int(port)), timeout=10)
+            kept = socket.create_connection((host, int(port)), timeout=60)
             kept.sendall(b"GET /__emulator__/clock HTTP/1.1\r\nHost: localhost\r\n\r\n")
             assert kept.recv(65_536).startswith(b"HTTP/1.1 200 ")
         with kept:

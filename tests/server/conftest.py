@@ -15,6 +15,8 @@ from cloudbase_auth_async.testing import Emulator, Entry, ManualClock, Request
 SECRET_ID = "AKIDcanary"
 SECRET_KEY = "canary-of-the-secret-key"
 ROUTE = "POST /token/clientCredential"
+# Longer than any test may take: a close that waits for something in vain is a failure.
+CLOSE_SECONDS = 1000
 
 
 class WrongClock:
@@ -103,7 +105,7 @@ async def opened(
     emulator = Emulator(**(usual | options))
     async with contextlib.AsyncExitStack() as closing:
         await closing.enter_async_context(emulator)
-        auth = emulator.client(**({"close_timeout": 0.2} | dict(client or {})))
+        auth = emulator.client(**({"close_timeout": CLOSE_SECONDS} | dict(client or {})))
         await closing.enter_async_context(auth)
         server = auth.server(SECRET_ID, SECRET_KEY, method=method)
         yield World(emulator, clock, auth, server, troubles)

@@ -86,11 +86,11 @@ async def test_rejections_mean_something_again(world: Any) -> None:
 async def test_late_rejections(world: Any) -> None:
     """Rejections of an old token, or of one that is given up, are worth a repetition (B30)."""
     first = await world.server.access_token()
-    assert world.server.rejected(first)
-    world.server.repeated("another", accepted=False)
-    assert world.server.rejected(first)
+    assert world.server._held.rejected(first)
+    world.server._held.repeated("another", accepted=False)
+    assert world.server._held.rejected(first)
     second = await world.server.access_token()
-    assert all(world.server.rejected(first) for _ in range(20))
+    assert all(world.server._held.rejected(first) for _ in range(20))
     assert await world.server.access_token() == second
     assert world.asked == 2
 
@@ -99,18 +99,18 @@ async def test_patience_with_rejections(world: Any) -> None:
     """How long a rejection costs nothing grows, until a token was taken (B19)."""
     token = await world.server.access_token()
     for accepted, minutes in ((False, 1), (False, 2), (True, 0), (False, 1)):
-        assert world.server.rejected(token)
+        assert world.server._held.rejected(token)
         token = await world.server.access_token()
-        world.server.repeated(token, accepted=accepted)
+        world.server._held.repeated(token, accepted=accepted)
         if minutes:
             world.clock.advance(minutes * 60 - 1)
-            assert not world.server.rejected(token)
+            assert not world.server._held.rejected(token)
             world.clock.advance(1)
-    assert world.server.rejected(token)
+    assert world.server._held.rejected(token)
 
 
 async def test_closed(world: Any) -> None:
     """After the client is closed a rejection is passed on, and nothing is repeated (B13)."""
     token = await world.server.access_token()
     await world.auth.aclose()
-    assert not world.server.rejected(token)
+    assert not world.server._held.rejected(token)

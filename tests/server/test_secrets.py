@@ -88,7 +88,15 @@ async def test_no_secret_comes_out(
         failure, answer = await _ended(auth, server, caller, key)
         assert failure is None or _leaks(failure) == []
         assert (failure is None) == (outcome == "success")
-        shown = (answer, server, auth, vars(auth), server.tokens, server._setback, server._key)
+        shown = (
+            answer,
+            server,
+            auth,
+            vars(auth),
+            server.tokens,
+            server._held._setback,
+            server._held._key,
+        )
         assert not _sings(" ".join(map(repr, shown)))
         assert not _sings(caplog.text)
 
@@ -130,7 +138,7 @@ def test_what_holds_a_key_is_not_pickled() -> None:
     """Neither the key nor its server can be pickled or copied away."""
     auth = Emulator(clock=ManualClock()).memory_client()
     server = auth.server(SECRET_ID, SECRET_KEY)
-    for thing in (server, server._key):
+    for thing in (server, server._held._key):
         for use in (pickle.dumps, copy.copy, copy.deepcopy):
             with pytest.raises(TypeError, match="is not pickled"):
                 use(thing)

@@ -65,7 +65,7 @@ class World:
     @staticmethod
     async def landed(session: TokenSession) -> None:
         """Wait for the refresh under way, if there is one."""
-        flight = session._exchange.under_way(session.tokens.refresh_token)
+        flight = session._owned._exchange.under_way(session.tokens.refresh_token)
         if flight is not None:
             await flight.wait()
 
@@ -99,7 +99,7 @@ async def opened(client: Mapping[str, Any] | None = None, **options: Any) -> Asy
     async with Emulator(**({"algorithm": "HS256"} | options)) as emulator:
         for name in ("alice", "bob"):
             emulator.add_user(username=name, password=PASSWORD)
-        async with emulator.client(**({"close_timeout": 0.2} | dict(client or {}))) as auth:
+        async with emulator.client(**({"close_timeout": 10} | dict(client or {}))) as auth:
             yield World(emulator, clock, auth, troubles)
             emulator.faults.release()
     left = asyncio.all_tasks() - before - {asyncio.current_task()}

@@ -36,7 +36,7 @@ async def test_mandatory_window_waits(world: Any) -> None:
     await held.arrived
     world.clock.advance(270)
     waiting = asyncio.create_task(session.access_token())
-    await asyncio.sleep(0.01)
+    await asyncio.sleep(0.01)  # a window in which it must not end
     assert not waiting.done()
     held.release()
     assert await waiting == session.tokens.access_token
@@ -89,7 +89,7 @@ async def test_spacing_has_jitter(world: Any) -> None:
             await session.access_token()
             await world.landed(session)
         world.clock.advance(8)
-    assert len({session._setback.until for session in sessions}) == len(sessions)
+    assert len({session._owned._setback.until for session in sessions}) == len(sessions)
 
 
 async def test_failure_is_logged(world: Any, caplog: pytest.LogCaptureFixture) -> None:
@@ -117,5 +117,5 @@ async def test_success_forgets_the_failure(world: Any) -> None:
             assert world.lives(await session.access_token())
             await world.landed(session)
             world.clock.advance(1)
-        assert session._setback is None
+        assert session._owned._setback is None
     assert world.emulator.spends == 5

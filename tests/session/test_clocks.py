@@ -110,7 +110,7 @@ async def test_lives_of_nothing(open_world: Any, lifetime: int) -> None:
     async with open_world(access_lifetime_seconds=lifetime) as world:
         session = await world.session()
         for _ in range(100):
-            await asyncio.wait_for(session.access_token(), 2)
+            await asyncio.wait_for(session.access_token(), 20)
             world.clock.advance(1)
         assert world.emulator.spends <= 2
 
@@ -118,7 +118,7 @@ async def test_lives_of_nothing(open_world: Any, lifetime: int) -> None:
 async def test_thirty_days(world: Any) -> None:
     """A month of calls costs the ideal number of spends, and there is never a gap (B40)."""
     session = await world.session()
-    await _used(world, session, seconds=30 * 86_400, step=100)
+    await _used(world, session, seconds=30 * 86_400, step=300)
     assert abs(world.emulator.spends - 30 * 86_400 / 6900) <= 1
 
 
@@ -135,10 +135,10 @@ async def test_units(world: Any) -> None:
     await session.access_token()
     await held.arrived
     world.clock.advance(269.8)
-    await asyncio.wait_for(session.access_token(), 1)
+    await asyncio.wait_for(session.access_token(), 20)
     world.clock.advance(0.2)
     waiting = asyncio.create_task(session.access_token())
-    await asyncio.sleep(0.01)
+    await asyncio.sleep(0.01)  # a window in which it must not end
     assert not waiting.done()
     held.release()
     await waiting

@@ -49,7 +49,7 @@ class Run:
             match name:
                 case "access_token":
                     token = await session.access_token()
-                    dead = session._clock.monotonic() >= session._life.dies_at
+                    dead = session._owned._clock.monotonic() >= session._owned._life.dies_at
                     self.served.append((token, dead))
                 case "me":
                     assert (await session.user.me()).sub == self.subs[number]
@@ -71,8 +71,11 @@ class Run:
     def look(self) -> None:
         """Note whose access token is dead: their refresh token may be asked about again."""
         for session in self.sessions:
-            if session._pair and self.world.clock.monotonic() >= session._life.dies_at:
-                self.gave_up.add(session._pair.refresh_token)
+            if (
+                session._owned._pair
+                and self.world.clock.monotonic() >= session._owned._life.dies_at
+            ):
+                self.gave_up.add(session._owned._pair.refresh_token)
 
     def step(self) -> None:
         """Start, cancel, break, release or let time pass."""
@@ -98,9 +101,12 @@ class Run:
     def check(self) -> None:
         """Look whether anything happened that must not."""
         for session, sub in zip(self.sessions, self.subs, strict=True):
-            assert session._pair is None or session._pair.sub == sub
-            ended = session._setback is not None and session._setback.verdict is Verdict.ENDED
-            assert not ended or session._setback.error.request_id
+            assert session._owned._pair is None or session._owned._pair.sub == sub
+            ended = (
+                session._owned._setback is not None
+                and session._owned._setback.verdict is Verdict.ENDED
+            )
+            assert not ended or session._owned._setback.error.request_id
         assert not any(dead for _, dead in self.served)
         sent: dict[str, list[int | None]] = {}
         for entry in self.world.sent("POST /token")[self.sent_before :]:

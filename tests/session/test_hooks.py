@@ -76,7 +76,7 @@ async def test_hook_calls_back(world: Any, name: str) -> None:
             return
         done.append(tokens)
         call = session.user.me if name == "me" else getattr(session, name)
-        await asyncio.wait_for(call(), 1)
+        await asyncio.wait_for(call(), 20)
         done.append("finished")
 
     session.on_change(hook)

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+from collections.abc import Callable
 from typing import Any
 
 import attrs
@@ -76,7 +77,7 @@ async def test_many_rejections_of_one_new_token_count_once(world: Any) -> None:
     world.emulator.faults.add("GET /user/me", "status", status=401, times=40, body={})
     done = await asyncio.gather(*(session.user.me() for _ in range(20)), return_exceptions=True)
     assert {type(outcome) for outcome in done} == {Unauthenticated}
-    assert session._brake._rejections == 1
+    assert session._owned._brake._rejections == 1
 
 
 async def test_hook_is_told_after_a_cut_off(world: Any) -> None:
@@ -85,11 +86,11 @@ async def test_hook_is_told_after_a_cut_off(world: Any) -> None:
     told: list[Any] = []
     session.on_change(told.append)
     await session.refresh()
-    pump = session._announcer._pump
+    pump = session._owned._announcer._pump
     pump.cancel()
     await asyncio.wait({pump})
     await session.refresh()
-    await asyncio.wait({session._announcer._pump})
+    await asyncio.wait({session._owned._announcer._pump})
     assert told[-1] == session.tokens
     assert len(told) >= 2
 
@@ -182,7 +183,7 @@ async def test_restored_pair_is_counted_anew(world: Any) -> None:
     async with world.emulator.client() as auth:
         restored = auth.session(stored)
         assert await restored.access_token() == stored["access_token"]
-        restored._caller.server_time.heard(
+        restored._owned._caller.server_time.heard(
             "Tue, 14 Nov 2099 00:00:00 GMT",
             began=world.clock.monotonic(),
             ended=world.clock.monotonic(),
@@ -193,10 +194,10 @@ async def test_restored_pair_is_counted_anew(world: Any) -> None:
 async def test_pair_from_a_call_stays_on_the_monotonic_clock(world: Any) -> None:
     """A pair obtained here does not care what a `Date` header claims (B17)."""
     session = await world.session()
-    before = session._life
-    session._caller.server_time.heard("Tue, 14 Nov 2099 00:00:00 GMT", began=0.0, ended=0.0)
+    before = session._owned._life
+    session._owned._caller.server_time.heard("Tue, 14 Nov 2099 00:00:00 GMT", began=0.0, ended=0.0)
     await session.access_token()
-    assert attrs.astuple(session._life) == attrs.astuple(before)
+    assert attrs.astuple(session._owned._life) == attrs.astuple(before)
     assert world.emulator.refresh_attempts == 0
 
 
@@ -234,10 +235,12 @@ async def test_trouble_is_over_soon(world: Any) -> None:
     assert world.emulator.spends == 1
 
 
-async def test_close_waits_for_no_stubborn_hook(open_world: Any) -> None:
+async def test_close_waits_for_no_stubborn_hook(
+    open_world: Any, leap: Callable[[float], None]
+) -> None:
     """A hook that will not be cancelled cannot keep the client from closing (B13)."""
     free = asyncio.Event()
-    async with open_world() as world, world.emulator.client(close_timeout=0.01) as auth:
+    async with open_world() as world, world.emulator.client(close_timeout=10) as auth:
         session = auth.session((await world.session()).tokens)
 
         async def stubborn(_: Any) -> None:
@@ -250,9 +253,16 @@ async def test_close_waits_for_no_stubborn_hook(open_world: Any) -> None:
         session.on_change(stubborn)
         await session.refresh()
         await asyncio.sleep(0)
-        await auth.aclose()
-        free.set()
-        await asyncio.wait({session._announcer._pump})
+        closing = asyncio.create_task(auth.aclose())
+        try:
+            await world.until(lambda: auth._background.closing)
+            leap(11)  # over the time allowed
+            await world.until(lambda: auth._background.closed)
+            leap(2)  # over the last second
+            await closing
+        finally:
+            free.set()
+        await asyncio.wait({session._owned._announcer._pump})
 
 
 async def test_refused_once_by_a_service_that_does_not_rotate(world: Any) -> None:
@@ -266,5 +276,5 @@ async def test_refused_once_by_a_service_that_does_not_rotate(world: Any) -> Non
     world.emulator.faults.add("POST /token", "status", status=200, body=body)
     await session.refresh()
     twin = world.auth.session(session.tokens)
-    assert twin._setback is None
-    assert session._setback is None
+    assert twin._owned._setback is None
+    assert session._owned._setback is None

@@ -30,9 +30,9 @@ def locked(key, wait): return store.lock(key, wait_seconds=wait, hold_seconds=60
 
 # Without waiting for the disk: that is no matter between processes, and gives more to see.
 WRITER = """
-os.fsync = lambda descriptor: None
-for number in range(1, 5001):
-    assert _files.replace(place, "a", Record(number + 1, value(number + 1)), number)
+os.fsync, number = lambda descriptor: None, 1
+while _files.replace(place, "a", Record(number + 1, value(number + 1)), number):
+    number += 1
 """
 
 COUNTER = """
@@ -115,6 +115,7 @@ asyncio.run(hold())
 
 # A writer is killed again and again: what is there is what it wrote last, or was writing.
 KILLED_WRITER = """
+os.fsync = lambda descriptor: None
 dice = random.Random(7)
 _files.replace(place, "a", Record(1, value(1)), None)
 for _ in range(100):
@@ -133,7 +134,8 @@ for _ in range(100):
         pass
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
-    done += len(os.read(reading, 1000))
+    while more := os.read(reading, 1000):
+        done += len(more)
     os.close(reading)
     found = _files.load(place, "a")
     assert found.value == value(found.generation)
@@ -168,27 +170,23 @@ def place(tmp_path: Path) -> Path:
 
 
 def test_readers_see_old_or_new(place: Path) -> None:
-    """While another process writes thousands of times, each read finds a whole record (B26)."""
+    """While another process writes without a pause, each read finds a whole record (B26)."""
     seen: set[int] = set()
 
     async def read() -> None:
         store = FileStore(place)
         await store.replace("a", Record(1, b"1,"), expected=None)
         with _process(WRITER, place) as writer:
-            while writer.poll() is None:
+            while len(seen) < 500:
                 found = await store.load("a")
                 assert found is not None
                 number = found.generation
                 assert found.value == b"%d," % number * (number % 1000)
                 assert number >= max(seen, default=0)
                 seen.add(number)
-            assert writer.returncode == 0
-        found = await store.load("a")
-        assert found is not None
-        assert found.generation == 5001
+                assert writer.poll() is None
 
-    asyncio.run(read())
-    assert len(seen) > 1
+    asyncio.run(asyncio.wait_for(read(), 120))
 
 
 def test_killed_writers(place: Path) -> None:

@@ -202,7 +202,7 @@ async def test_a_lock_of_a_killed_process_lapses(redis_server: Any, store: Redis
         from cloudbase_auth_async.stores.redis import RedisStore
         async def main():
             store = RedisStore(redis.Redis.from_url({redis_server.url!r}), prefix={store._prefix!r})
-            async with store.lock("a", wait_seconds=0, hold_seconds=1):
+            async with store.lock("a", wait_seconds=0, hold_seconds=0.2):
                 print("held", flush=True)
                 await asyncio.sleep(60)
         asyncio.run(main())"""
@@ -223,9 +223,9 @@ async def test_processes_share_a_count(redis_server: Any, store: RedisStore) -> 
         from cloudbase_auth_async.stores.redis import RedisStore
         async def main():
             async with redis.Redis.from_url({redis_server.url!r}) as client:
-                store = RedisStore(client, prefix={store._prefix!r})
+                store = RedisStore(client, prefix={store._prefix!r}, timeout_seconds=60)
                 for _ in range(5):
-                    async with store.lock("a", wait_seconds=60, hold_seconds=30) as lease:
+                    async with store.lock("a", wait_seconds=60, hold_seconds=50) as lease:
                         had = await store.load("a")
                         new = Record(had.generation + 1, had.value + b"x")
                         assert await store.replace(
@@ -248,24 +248,24 @@ async def test_a_record_is_kept_for_as_long_as_asked(client: Any, store: RedisSt
 
 async def test_a_lock_is_no_record(client: Any, store: RedisStore) -> None:
     """What is left of a lock without a record goes when it lapses; a record's time stays."""
-    async with store.lock("a", wait_seconds=0, hold_seconds=20):
-        assert 0 < await client.pttl(store._name("a")) <= 20_000
-    assert 0 < await client.pttl(store._name("a")) <= 20_000
+    async with store.lock("a", wait_seconds=0, hold_seconds=100):
+        assert 0 < await client.pttl(store._name("a")) <= 100_000
+    assert 0 < await client.pttl(store._name("a")) <= 100_000
     await store.replace("a", Record(1, b"x"), expected=None)
-    async with store.lock("a", wait_seconds=0, hold_seconds=20):
+    async with store.lock("a", wait_seconds=0, hold_seconds=100):
         assert await client.ttl(store._name("a")) > 86400
     await store.remove("a", expected=1)
-    assert 20 < await client.ttl(store._name("a")) <= 3600
+    assert 100 < await client.ttl(store._name("a")) <= 3600
 
 
 async def test_a_lock_outlives_a_record(client: Any, store: RedisStore) -> None:
     """Neither a record that is about to expire nor a short `keep_seconds` ends a lock early."""
-    brief = RedisStore(client, prefix=store._prefix, keep_seconds=0.5)
+    brief = RedisStore(client, prefix=store._prefix, keep_seconds=100)
     await brief.replace("a", Record(1, b"x"), expected=None)
-    async with brief.lock("a", wait_seconds=0, hold_seconds=60):
-        assert await client.ttl(store._name("a")) > 10
-        await brief.replace("a", Record(2, b"x"), expected=1)
-        assert await client.ttl(store._name("a")) > 10
+    async with brief.lock("a", wait_seconds=0, hold_seconds=600):
+        assert await client.ttl(store._name("a")) > 300
+        assert await brief.replace("a", Record(2, b"x"), expected=1)
+        assert await client.ttl(store._name("a")) > 300
     await client.persist(store._name("a"))
     async with brief.lock("a", wait_seconds=0, hold_seconds=60):
         assert await client.ttl(store._name("a")) == -1

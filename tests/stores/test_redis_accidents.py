@@ -5,9 +5,8 @@ import base64
 import contextlib
 import gc
 import sys
-import time
 import traceback
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 from uuid import uuid4
 
@@ -22,6 +21,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import SlotNotCoveredError
 
 from cloudbase_auth_async.errors import StoreError
+from cloudbase_auth_async.stores import _waiting
 from cloudbase_auth_async.stores.base import Record
 from cloudbase_auth_async.stores.redis import RedisStore
 
@@ -33,7 +33,8 @@ def over(wire: Any, *, retries: int) -> Any:
     """Return a client on that way."""
     retry = Retry(NoBackoff(), retries)
     errors: list[Any] = [RedisConnectionError] if retries else []
-    return redis.Redis(port=wire.port, retry=retry, retry_on_error=errors, socket_timeout=None)
+    patience = {"socket_timeout": None, "socket_connect_timeout": None}
+    return redis.Redis(port=wire.port, retry=retry, retry_on_error=errors, **patience)
 
 
 @pytest.fixture
@@ -102,7 +103,7 @@ async def test_an_unknown_outcome(wire: Any, sure: RedisStore) -> None:
 
 
 async def _until(condition: Any) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not condition():  # noqa: ASYNC110 - what it waits for tells nobody
             await asyncio.sleep(0.001)
 
@@ -153,23 +154,34 @@ async def test_a_waiter_cancelled_before_its_answer_is_lost(
 
 
 @pytest.mark.parametrize("times", [1, 2])
-async def test_cancelling_does_not_wait_for_redis(wire: Any, sure: RedisStore, times: int) -> None:
+async def test_cancelling_does_not_wait_for_redis(
+    wire: Any,
+    sure: RedisStore,
+    monkeypatch: pytest.MonkeyPatch,
+    leap: Callable[[float], None],
+    times: int,
+) -> None:
     """A waiter or a holder that is cancelled while Redis hangs is gone soon (B5, B11)."""
+    monkeypatch.setattr(_waiting, "_LAST_SECONDS", 3)
     async with over(wire, retries=0) as client:
         store = RedisStore(client, prefix=sure._prefix, timeout_seconds=600)
         before = asyncio.all_tasks()
         async with contextlib.AsyncExitStack() as stack:
             await stack.enter_async_context(store.lock("b", wait_seconds=0, hold_seconds=600))
             wire.way.clear()
+            heard = wire.answers
             one = store.lock("a", wait_seconds=600, hold_seconds=600)
             waiter = asyncio.create_task(one.__aenter__())
             closer = asyncio.create_task(stack.pop_all().aclose())
-            await asyncio.sleep(0.05)
+            await _until(lambda: wire.answers == heard + 2)  # each has a connection of its own
             for _ in range(times):
                 waiter.cancel()
                 closer.cancel()
-                await asyncio.sleep(0.05)
-            async with asyncio.timeout(30):
+                for _ in range(10):  # until they wait once more; there is nothing else to do
+                    await asyncio.sleep(0)
+            assert not waiter.done()
+            leap(4)
+            async with asyncio.timeout(60):
                 await asyncio.wait([waiter, closer])
         assert waiter.cancelled()
         assert closer.cancelled()
@@ -251,21 +263,19 @@ async def test_a_lock_is_lost_with_redis(own_redis: Any, caplog: pytest.LogCaptu
     assert not caplog.records
 
 
-async def test_redis_hangs(own_redis: Any) -> None:
+async def test_redis_hangs(wire: Any, sure: RedisStore) -> None:
     """A Redis that does not answer is a `StoreError` in time, and works when it goes on (B6)."""
-    async with redis.Redis.from_url(own_redis.url) as client:
-        store = RedisStore(client, timeout_seconds=0.2)
-        await store.replace("a", Record(1, SECRET), expected=None)
-        own_redis.stop()
-        started = time.monotonic()
+    async with asyncio.timeout(60), over(wire, retries=1) as client:
+        patient = RedisStore(client, prefix=sure._prefix)
+        store = RedisStore(client, prefix=sure._prefix, timeout_seconds=0.2)
+        assert await patient.replace("a", Record(1, SECRET), expected=None)
+        wire.way.clear()
         with pytest.raises(StoreError, match=r"did not answer within 0\.2 seconds") as caught:
             await store.replace("a", Record(2, SECRET), expected=1)
         assert_tells(caught.value)
         with pytest.raises(StoreError, match="did not answer"):
-            await store.lock("a", wait_seconds=30, hold_seconds=60).__aenter__()
-        assert time.monotonic() - started < 10
-        own_redis.go_on()
-        patient = RedisStore(client)
+            await store.lock("a", wait_seconds=600, hold_seconds=60).__aenter__()
+        wire.way.set()
         assert await patient.load("a") in {Record(1, SECRET), Record(2, SECRET)}
 
 

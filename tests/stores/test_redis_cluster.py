@@ -19,7 +19,7 @@ from cloudbase_auth_async.testing.store_contract import StoreContract
 async def cluster(redis_cluster: Any) -> AsyncIterator[Any]:
     """A client of three primaries that share the slots."""
     first, *_ = redis_cluster
-    async with redis.RedisCluster(host="127.0.0.1", port=first.port) as client:
+    async with redis.RedisCluster.from_url(first.url.replace("/0?", "?")) as client:
         yield client
 
 

@@ -21,15 +21,15 @@ async def sure(redis_server: Any) -> AsyncIterator[RedisStore]:
 
 
 async def _until(condition: Any) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not condition():  # noqa: ASYNC110 - what it waits for tells nobody
             await asyncio.sleep(0.001)
 
 
 async def test_the_next_here_is_woken(sure: RedisStore) -> None:
     """Who waits in the same process gets a lock as soon as it is given back."""
-    sure._queues._shortest = sure._queues._longest = 60
-    async with asyncio.timeout(20):
+    sure._queues._shortest = sure._queues._longest = 600
+    async with asyncio.timeout(60):
         async with sure.lock("a", wait_seconds=0, hold_seconds=600):
             waiter = asyncio.create_task(
                 sure.lock("a", wait_seconds=600, hold_seconds=600).__aenter__()
@@ -41,7 +41,7 @@ async def test_the_next_here_is_woken(sure: RedisStore) -> None:
 
 async def test_being_woken_in_vain(redis_server: Any, sure: RedisStore) -> None:
     """Who was woken and found the lock taken waits again, and does not ask without a pause."""
-    sure._queues._shortest = sure._queues._longest = 60
+    sure._queues._shortest = sure._queues._longest = 600
     queues = sure._queues._queues
     async with redis.Redis.from_url(redis_server.url) as client:
         elsewhere = RedisStore(client, prefix=sure._prefix)
@@ -73,7 +73,7 @@ async def test_one_of_a_queue_asks(sure: RedisStore) -> None:
     sure._run = counted  # type: ignore[method-assign]
 
     async def visit() -> None:
-        async with sure.lock("a", wait_seconds=30, hold_seconds=60):
+        async with sure.lock("a", wait_seconds=60, hold_seconds=60):
             pass
 
     await asyncio.gather(*(visit() for _ in range(20)))

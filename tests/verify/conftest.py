@@ -23,6 +23,8 @@ PASSWORD = "Passw0rd!"
 CERTS = "GET /certs"
 NOW = 1_700_000_000
 LONGEST_SECONDS = 30
+# Longer than any test may take: a close that waits for something in vain is a failure.
+CLOSE_SECONDS = 1000
 
 
 def encoded(raw: bytes) -> str:
@@ -193,7 +195,9 @@ async def opened(
     clock = options.setdefault("clock", ManualClock(NOW))
     async with Emulator(**options) as emulator:
         alice = emulator.add_user(username="alice", password=PASSWORD, email="alice@example.com")
-        async with emulator.client(**({"close_timeout": 0.2} | dict(client or {}))) as auth:
+        async with emulator.client(
+            **({"close_timeout": CLOSE_SECONDS} | dict(client or {}))
+        ) as auth:
             made = TokenVerifier(auth, **(verifier or {}))
             signer = Signer("key-of-ours", private_key("ours"))
             yield Gate(emulator, clock, auth, made, alice, signer)

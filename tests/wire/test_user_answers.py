@@ -154,7 +154,7 @@ async def test_transfer_answers_the_next_pair(
     emulator: Emulator, auth: AuthClient, session: TokenSession
 ) -> None:
     """The call for a transfer answers a pair of the same user, and the old tokens are dead."""
-    pair = await session.call(transfer_call(emulator.provider_token()))
+    pair = await session._owned.call(transfer_call(emulator.provider_token()))
     assert isinstance(pair, TokenPair)
     assert pair.sub == session.tokens.sub
     assert (await auth.session(pair).user.me()).username == "alice"
@@ -166,7 +166,7 @@ async def test_transfer_loses_no_tokens(emulator: Emulator, session: TokenSessio
     """A wrong type beside the new tokens does not cost them: the old ones are dead (B29)."""
     body = {"access_token": "a", "refresh_token": "m.2", "scope": 5}
     emulator.faults.add("PATCH /user/trans/by/provider", "status", status=200, body=body)
-    pair = await session.call(transfer_call("a-token"))
+    pair = await session._owned.call(transfer_call("a-token"))
     assert (pair.access_token, pair.refresh_token) == ("a", "m.2")
 
 
@@ -178,7 +178,7 @@ async def test_transfer_goes_out_once_and_alone(
     fault = emulator.faults.add("PATCH /user/trans/by/provider", kind, times=None)
     used = {entry.connection for entry in emulator.journal}
     with pytest.raises(errors.ConnectionLost) as caught:
-        await session.call(transfer_call(emulator.provider_token()))
+        await session._owned.call(transfer_call(emulator.provider_token()))
     assert caught.value.may_have_reached_server
     assert fault.hits == 1
     assert emulator.journal[-1].connection not in used
@@ -289,7 +289,7 @@ REFUSED: Mapping[str, tuple[Wrong, type[errors.ApiError]]] = {
         lambda s, e: s.providers.change("github", e.provider_token()),
         errors.NotFound,
     ),
-    "transfer": (lambda s, _: s.call(transfer_call("x")), errors.InvalidGrant),
+    "transfer": (lambda s, _: s._owned.call(transfer_call("x")), errors.InvalidGrant),
     "device": (lambda s, _: s.devices.revoke("nowhere"), errors.NotFound),
     "response type": (
         lambda s, _: s.authorization.authorize(response_type="token"),

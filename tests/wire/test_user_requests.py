@@ -169,7 +169,7 @@ TABLE = {
         body={"provider_trans_token": "{github}"},
     ),
     "transfer": Row(
-        lambda s, k: s.call(transfer_call(k["wechat"])),
+        lambda s, k: s._owned.call(transfer_call(k["wechat"])),
         "PATCH", "/user/trans/by/provider",
         body={"provider_token": "{wechat}"},
     ),
