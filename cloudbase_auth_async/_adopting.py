@@ -7,6 +7,8 @@ A session that goes on with a pair its user got otherwise, such as by signing in
 that bought is revoked |
 | the new pair is refreshed, by another session of it | the session goes on with what that brings |
 | the session is signed out, here or elsewhere | that wins; a pair that was written is revoked |
+| likewise, but the pair was written over a later sign-in | that one keeps the key, and goes on \
+with the pair |
 | the key is given to another user | that user keeps it |
 | the store fails, or its answer is lost | the pair is served from memory, and written later |
 | the client is closed in the middle | likewise, with a last try while it closes |
@@ -33,18 +35,30 @@ class Adopting(Sharing):
         super().__init__(rooms, tokens, keeper)
         self._turns: Turns | None = None  # few sessions ever need them
 
-    async def succeed(self, pair: TokenPair) -> None:
+    async def succeed(self, pair: TokenPair, *, alone: bool = False) -> None:
         """
         Go on with a pair; in the store first, if the session is kept in one.
 
+        Args:
+            pair: of the same user.
+            alone: whether nobody else has the pair, so that it is revoked after a sign-out even
+                if it was not written.
+
         Raises:
-            NotSignedIn: the session was signed out; the pair is revoked if it was written by then.
+            NotSignedIn: the session was signed out; the pair is revoked if it was written by then,
+                unless a later sign-in goes on with it.
             SubjectChanged: the pair is another user's.
             StoreError: the session was signed out, and the pair, revoked, may still be stored.
         """
         if self._turns is None:
             self._turns = Turns()
-        await self._turns.do(lambda: self._succeed(pair))
+        try:
+            await self._turns.do(lambda: self._succeed(pair))
+        except NotSignedIn:
+            if alone:
+                await self.orphaned(pair)
+            raise
+        self.held()  # or it was signed out, and what to do with the pair is done
 
     async def _succeed(self, pair: TokenPair) -> None:
         while True:
@@ -56,6 +70,8 @@ class Adopting(Sharing):
                 self._go_on(pair)
                 return
             await self._placed(pair, keeper)
+            if self._pair is None:
+                return
             newest = self._exchange.remembered.newest(pair)
             if newest.refresh_token == pair.refresh_token:
                 return
@@ -86,10 +102,19 @@ class Adopting(Sharing):
             self._pass_on(pair, before, keeper)
             raise
         if self._pair is None:
-            await self.orphaned(pair)  # a sign-out meanwhile wins
-            await keeper.forget()
+            await self._withdrawn(pair, before, keeper)
+            return
         self._holds_same(pair)
         self._pass_on(pair, before, keeper)
+
+    async def _withdrawn(self, pair: TokenPair, before: Keeper, keeper: Keeper) -> None:
+        """Take a pair back that came after a sign-out: that wins."""
+        if keeper.known.root == before.known.root:
+            await self.orphaned(pair)
+            await keeper.forget()
+        elif not await keeper.stands():
+            await self.orphaned(pair)
+        # Otherwise it is what a later sign-in has by now. That one was not signed out.
 
     def _pass_on(self, pair: TokenPair, before: Keeper, keeper: Keeper) -> None:
         """Go on with the keeper of the new pair."""

@@ -3,7 +3,7 @@ Bytes to values, strictly: a wrong type is an error that names its place, never 
 
 `decode` turns a parsed JSON document into one of our models. Nothing is coerced: `"7200"` is not
 a number and `1` is not a boolean. Fields a model does not know are kept in its `extra`. A null
-counts as absent, as services written in Go mean it.
+counts as absent, as services written in Go mean it, and an empty text where a time should be.
 """
 
 import codecs
@@ -224,6 +224,7 @@ def _tuples(kind: Any, converter: cattrs.Converter) -> Callable[[Any, Any], Any]
 def _models(kind: Any, converter: cattrs.Converter) -> Callable[[Any, Any], Any]:
     ours = _OURS.get(kind, frozenset[str]())
     known = {field.name for field in attrs.fields(kind)} - ours - {"extra"}
+    times = {field.name for field in attrs.fields(kind) if field.type == datetime | None} - ours
     omitted: dict[str, Any] = {name: override(omit=True) for name in ours}
     structure: Any = make_dict_structure_fn(kind, converter, **omitted)
     tidy = _TIDY.get(kind)
@@ -232,7 +233,11 @@ def _models(kind: Any, converter: cattrs.Converter) -> Callable[[Any, Any], Any]
         if tidy is not None:
             value = tidy(value)
         sent = _mapping(value, None)
-        fields = {k: v for k, v in sent.items() if k in known and v is not None}
+        fields = {
+            k: v
+            for k, v in sent.items()
+            if k in known and v is not None and not (v == "" and k in times)
+        }
         extra = {k: v for k, v in sent.items() if k not in known}
         if extra:
             fields["extra"] = extra
@@ -242,9 +247,24 @@ def _models(kind: Any, converter: cattrs.Converter) -> Callable[[Any, Any], Any]
 
 
 def _tidy_profile(value: Any) -> Any:
-    """Older answers call the subject `user_id`."""
-    sent = _mapping(value, None)
-    return sent if sent.get("sub") is not None else {**sent, "sub": sent.get("user_id")}
+    """Older answers call the subject `user_id`, and the JavaScript client has names of its own."""
+    sent = dict(_mapping(value, None))
+    if sent.get("sub") is None:
+        sent["sub"] = sent.get("user_id")
+    for name, (ours, kind) in _PROFILE_NAMES.items():
+        told = sent.get(name)
+        if told is not None and type(told) is not kind:
+            raise _Wrong(_WORDS[kind], "." + name)
+        # Where both are there, the documented one counts, and the other one stays in `extra`.
+        if name in sent and sent.get(ours) is None:
+            sent[ours] = sent.pop(name)
+    return sent
+
+
+_PROFILE_NAMES: dict[str, tuple[str, type]] = {
+    "loginType": ("login_type", str),
+    "hasPassword": ("has_password", bool),
+}
 
 
 def _tidy_group(value: Any) -> Any:
@@ -297,12 +317,19 @@ def _tidy_pass(value: Any) -> Any:
     return sent
 
 
+def _tidy_status(value: Any) -> Any:
+    """A QR code that nobody has agreed to yet has no provider token, or an empty one."""
+    sent = _mapping(value, None)
+    return {**sent, "provider_token": None} if sent.get("provider_token") == "" else sent
+
+
 _TIDY: dict[type, Callable[[Any], Any]] = {
     ProviderList: _tidy_listed,
     TokenPair: _tidy_tokens,
     models.CaptchaChallenge: _tidy_challenge,
     models.CaptchaPass: _tidy_pass,
     models.Introspection: _tidy_introspection,
+    models.MiniProgramCodeStatus: _tidy_status,
     models.SecurityHistory: _tidy_listed,
     models.UserGroup: _tidy_group,
     models.UserProfile: _tidy_profile,

@@ -142,6 +142,9 @@ class IntrospectionVerifier:
         Raises:
             VerificationFailed: it is not to be trusted; `reason` says why.
             ApiError, TransportError, DecodeError: the service gave no answer to go by.
+            ClientClosed: the client is closed, or was meanwhile.
+
+        Source: https://docs.cloudbase.net/http-api/auth/auth-token-introspect (2026-11-22)
         """
         mark = hashlib.blake2b(bounded(token).encode(), key=self._salt, digest_size=32).digest()
         if self._background.closed:

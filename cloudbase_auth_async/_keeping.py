@@ -94,6 +94,14 @@ class Keeper(Place):
         if self.over or found in (Standing.GONE, Standing.REPLACED):
             raise NotSignedIn("the session was signed out in another process")
 
+    async def stands(self) -> bool:
+        """Tell whether what was written here last, or what came of it, may be what is there."""
+        try:
+            record = await self._store.load(self.key)
+        except StoreError:
+            return True
+        return record is not None and same_line(record.generation, self.known.generation)
+
     async def renew(self, errand: Errand) -> TokenPair:
         """
         Return a pair newer than the one we know, spent for or found.

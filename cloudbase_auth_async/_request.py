@@ -41,6 +41,7 @@ _SECRET_FIELDS = frozenset(
         "provider_id_token",
         "provider_token",
         "provider_trans_token",
+        "qrCodeId",
         "refresh_token",
         "state",
         "sudo_token",

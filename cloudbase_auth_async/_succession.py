@@ -10,7 +10,7 @@ from typing import TypeVar, cast
 from cloudbase_auth_async._adopting import Adopting
 from cloudbase_auth_async._call import Call, Caller
 from cloudbase_auth_async._tokens import TokenPair  # noqa: TC001 - read by a cast
-from cloudbase_auth_async.errors import NotSignedIn, SubjectChanged
+from cloudbase_auth_async.errors import SubjectChanged
 
 T = TypeVar("T")
 
@@ -39,7 +39,8 @@ class Succession:
         Answer the call, and have the session go on with the answer; whoever is cancelled.
 
         Raises:
-            NotSignedIn: the session was signed out meanwhile; the new tokens are revoked.
+            NotSignedIn: the session was signed out meanwhile; the new tokens are revoked, unless
+                a later sign-in goes on with them.
             SubjectChanged: the answer is of another user; the new tokens are revoked, and the
                 session goes on with the old ones.
         """
@@ -51,12 +52,9 @@ class Succession:
         answer = await self._caller.call(call)
         pair = cast("TokenPair", answer)
         try:
-            await self._session.succeed(pair)
+            await self._session.succeed(pair, alone=True)
         except SubjectChanged:
             if not self._may_leave:
                 await self._session.orphaned(pair)
                 raise
-        except NotSignedIn:
-            await self._session.orphaned(pair)
-            raise
         return answer

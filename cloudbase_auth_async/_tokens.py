@@ -34,7 +34,9 @@ class TokenPair:
         scope: scopes, separated by spaces, such as `"user sso"` or `"anonymous"`.
         sub: the user's id.
         groups: names of the groups the user is in.
-        extra: fields of the answer that this library does not know.
+        extra: fields of the answer that this library does not know. `need_weda_resource`, a flag
+            for another product of the vendor's, is among them: under a name here, a wrong type in
+            it would cost a sign-in.
     """
 
     access_token: str = attrs.field(repr=False)

@@ -221,7 +221,7 @@ class AuthClient:
     @functools.cached_property
     def providers(self) -> ProviderGrants:
         """Third-party log-ins: where to send the browser, and what it brings back."""
-        return ProviderGrants(self._caller)
+        return ProviderGrants(self._caller, self._settings.env)
 
     @functools.cached_property
     def accounts(self) -> Accounts:

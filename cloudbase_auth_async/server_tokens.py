@@ -63,6 +63,8 @@ class ServerTokens:
             InvalidClient, Unauthenticated, PermissionDenied: the service refuses the key.
             ApiError, TransportError, DecodeError: there is none to be had for now.
             ClientClosed: the client is closed.
+
+        Source: https://docs.cloudbase.net/http-api/auth/auth-client-credential (2026-11-22)
         """
         return await self._held.bearer()
 

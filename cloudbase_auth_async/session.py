@@ -133,6 +133,8 @@ class TokenSession:
             NotSignedIn, SessionEnded, ReauthenticationRequired: there is nothing to refresh with.
             RefreshOutcomeUnknown: it was sent and no answer came.
             ApiError, TransportError, StoreError: it failed for now.
+
+        Source: https://docs.cloudbase.net/http-api/auth/auth-grant-token (2026-11-22)
         """
         return await self._owned.refreshed()
 
@@ -165,6 +167,8 @@ class TokenSession:
                 was closed meanwhile, and the service may not have been told.
             ApiError, TransportError: the tokens are gone here, but the service has not confirmed.
             StoreError: they are gone here, but may still be in the store.
+
+        Source: https://docs.cloudbase.net/http-api/auth/auth-sign-out (2026-11-22)
         """
         return await self._owned.sign_out(redirect_uri, state)
 

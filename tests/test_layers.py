@@ -53,6 +53,8 @@ LAYERS = {
         "_cloud_key",
         "_retry",
         "_tokens",
+        "flows._asking",
+        "flows._progress",
         "stores._kernel_lock",
         "stores._redis_script",
         "stores._waiting",

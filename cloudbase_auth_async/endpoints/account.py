@@ -34,6 +34,7 @@ class Account:
         gender: str | None = None,
         password: str | None = None,
         new_password: str | None = None,
+        captcha_token: str | None = None,
     ) -> None:
         """
         Change the account. What is left out stays as it is; nothing can be emptied.
@@ -50,6 +51,7 @@ class Account:
             gender: `"MALE"` or `"FEMALE"`.
             password: the old one; only the vendor's JavaScript client sends it.
             new_password: beside `password`; a server needs no old one.
+            captcha_token: of `captcha.verify`, where the service wants one; 600 seconds.
 
         Raises:
             ConfigurationError: nothing is to be changed, or an argument is malformed.
@@ -59,6 +61,7 @@ class Account:
             PreconditionFailed: the phone number or e-mail is somebody else's.
             PermissionDenied: the user is anonymous, or may not change that other user.
             NotFound: there is no user with that `user_id`.
+            CaptchaRequired, CaptchaInvalid: the service wants a captcha, or another one.
             SessionError: there is no valid token and none can be had.
             TransportError: no answer; it is not sent again if it may have arrived.
 
@@ -81,7 +84,14 @@ class Account:
         _something("nickname", body.values())
         body["user_id"] = config.optional_text("user_id", user_id)
         form = Form(method="POST", route="/user/basic/edit", auth=Auth.USER, body=body)
-        await self._caller.call(Call[None](operation="user.edit", answer=None, forms=(form,)))
+        await self._caller.call(
+            Call[None](
+                operation="user.edit",
+                answer=None,
+                forms=(form,),
+                captcha_token=config.optional_token("captcha_token", captcha_token),
+            )
+        )
 
     @sealed
     async def edit_profile(
@@ -94,6 +104,7 @@ class Account:
         locale: str | None = None,
         birthdate: str | None = None,
         zoneinfo: str | None = None,
+        captcha_token: str | None = None,
     ) -> UserProfile:
         """
         Change the profile in the way that the vendor calls deprecated: prefer `edit`.
@@ -109,6 +120,7 @@ class Account:
             locale: such as `"zh-cn"`.
             birthdate: as the service wants it; OpenID Connect has `YYYY-MM-DD`.
             zoneinfo: time zone, such as `"Asia/Shanghai"`.
+            captcha_token: of `captcha.verify`, where the service wants one; 600 seconds.
 
         Returns:
             the profile as it is now.
@@ -118,6 +130,7 @@ class Account:
             InvalidArgument: the service finds a value wrong.
             AlreadyExists: the user name is taken.
             PermissionDenied: the user is anonymous.
+            CaptchaRequired, CaptchaInvalid: the service wants a captcha, or another one.
             SessionError: there is no valid token and none can be had.
             TransportError: no answer; it is not sent again if it may have arrived.
 
@@ -136,7 +149,12 @@ class Account:
         _something("name", body.values())
         form = Form(method="PATCH", route="/user/profile", auth=Auth.USER, body=body)
         return await self._caller.call(
-            Call(operation="user.edit_profile", answer=UserProfile, forms=(form,))
+            Call(
+                operation="user.edit_profile",
+                answer=UserProfile,
+                forms=(form,),
+                captcha_token=config.optional_token("captcha_token", captcha_token),
+            )
         )
 
     @sealed
@@ -148,6 +166,7 @@ class Account:
         sudo_token: str,
         verification_token: str,
         conflict_resolution: str | None = None,
+        captcha_token: str | None = None,
     ) -> None:
         """
         Bind another phone number or e-mail to the user, in place of the old one.
@@ -157,12 +176,14 @@ class Account:
         Args:
             phone_number: with country code and a space, such as `"+86 13800000000"`.
             email: an e-mail address; not together with a phone number.
-            sudo_token: of `sudo`.
-            verification_token: of `verification.verify`, for the new phone number or e-mail.
+            sudo_token: of `sudo`; 900 seconds.
+            verification_token: of `verification.verify`, for the new phone number or e-mail;
+                600 seconds, single use.
             conflict_resolution: what is done if it is bound to another account. `"DEFAULT"`, the
                 service's choice, refuses. `"DELETE_ACCOUNT_TRANSFER"` moves it here and marks
                 the other account as deleted. `"TRANSFER"` moves it and leaves the other account
                 alone, unless nobody could sign in there any more: then it is deleted, too.
+            captcha_token: of `captcha.verify`, where the service wants one; 600 seconds.
 
         Raises:
             ConfigurationError: an argument is missing, contradicts another or is malformed.
@@ -170,6 +191,7 @@ class Account:
             InvalidArgument, InvalidCode: the verification token does not fit, or is used or
                 expired; or the service does not know that `conflict_resolution`.
             AlreadyExists, PreconditionFailed: another account has it.
+            CaptchaRequired, CaptchaInvalid: the service wants a captcha, or another one.
             SessionError: there is no valid token and none can be had.
             TransportError: no answer; it is not sent again if it may have arrived.
 
@@ -189,6 +211,7 @@ class Account:
                 forms=(form,),
                 # As in `update_password`: permission is wanting for the sudo token alone.
                 renamed={"permission_denied": errors.SudoRequired},
+                captcha_token=config.optional_token("captcha_token", captcha_token),
             )
         )
 

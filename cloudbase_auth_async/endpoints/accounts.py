@@ -23,6 +23,7 @@ class Accounts:
         email: str | None = None,
         new_password: str,
         verification_token: str,
+        captcha_token: str | None = None,
     ) -> None:
         """
         Give a user who has forgotten their password a new one.
@@ -36,6 +37,7 @@ class Accounts:
                 64 characters.
             verification_token: of `verification.verify`, for the same phone number or e-mail;
                 600 seconds, single use.
+            captcha_token: of `captcha.verify`, where the service wants one; 600 seconds.
 
         Raises:
             ConfigurationError: neither or both of phone number and e-mail, a malformed one, or
@@ -44,6 +46,8 @@ class Accounts:
             InvalidArgument, InvalidCode: the token does not fit, is used or expired, or the
                 password is too weak.
             PermissionDenied: the client may not do this.
+            RateLimited: too many requests; see `retry_after`.
+            CaptchaRequired, CaptchaInvalid: the service wants a captcha, or another one.
             TransportError: no answer; it is not sent again if it may have arrived.
 
         Source: https://docs.cloudbase.net/http-api/auth/auth-reset-password (2026-11-22)
@@ -61,11 +65,12 @@ class Accounts:
                 forms=(form,),
                 # Of all that this call names, only the user can be missing.
                 renamed={"not_found": UserNotFound},
+                captcha_token=config.optional_token("captcha_token", captcha_token),
             )
         )
 
     @sealed
-    async def exists(self, username: str) -> bool:
+    async def exists(self, username: str, *, captcha_token: str | None = None) -> bool:
         """
         Ask whether there is such a user.
 
@@ -74,10 +79,12 @@ class Accounts:
 
         Args:
             username: the user name, the e-mail, or the phone number as `"+86 13800000000"`.
+            captcha_token: of `captcha.verify`, where the service wants one; 600 seconds.
 
         Raises:
-            ConfigurationError: the argument is empty.
+            ConfigurationError: an argument is empty.
             RateLimited: too many questions; see `retry_after`.
+            CaptchaRequired, CaptchaInvalid: the service wants a captcha, or another one.
             TransportError: no answer.
 
         Source: https://www.npmjs.com/package/@cloudbase/oauth (2026-11-22)
@@ -87,6 +94,12 @@ class Accounts:
             method="GET", route="/checkIfUserExist", auth=Auth.CLIENT, device=True, query=query
         )
         answer = await self._caller.call(
-            Call(operation="accounts.exists", answer=Existence, forms=(form,), repeatable=True)
+            Call(
+                operation="accounts.exists",
+                answer=Existence,
+                forms=(form,),
+                repeatable=True,
+                captcha_token=config.optional_token("captcha_token", captcha_token),
+            )
         )
         return answer.exist

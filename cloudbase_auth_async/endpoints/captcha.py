@@ -19,7 +19,7 @@ class Captcha:
         self, *, state: str | None = None, redirect_uri: str | None = None
     ) -> CaptchaChallenge:
         """
-        Get a picture for a person to read.
+        Get a picture for a person to read. It lives 300 seconds.
 
         Args:
             state: only the official JavaScript client sends it: which call it is for, such as
@@ -52,11 +52,14 @@ class Captcha:
     @sealed
     async def verify(self, token: str, key: str) -> CaptchaPass:
         """
-        Say what a picture shows. It is not sent again if it may have arrived.
+        Say what a picture shows, once. It is not sent again if it may have arrived.
 
         Args:
             token: the picture's, from `create`.
-            key: what the person read.
+            key: what the person read; the vendor's own dialog takes four characters.
+
+        Returns:
+            a `captcha_token` that lives 600 seconds, and is good for this client alone.
 
         Raises:
             ConfigurationError: an argument is empty.

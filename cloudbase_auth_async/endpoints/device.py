@@ -102,8 +102,9 @@ class Device:
         """
         Get a code for the user to type in elsewhere, and one to ask for their tokens with.
 
-        Show `user_code` and `verification_uri`, then `wait` for the user. Only the official
-        JavaScript client has this call.
+        Show `user_code` and `verification_uri`, then `wait` for the user. The answer says how long
+        the codes live, and how many seconds must lie between two polls: 5 if it does not. Only
+        the official JavaScript client has this call.
 
         Args:
             scope: what the device may do, separated by spaces; all the user may if left out.
@@ -112,6 +113,7 @@ class Device:
             ConfigurationError: the scope is empty.
             InvalidClient: no such client, or its secret is wrong.
             NotFound: a service that only speaks the primary contract has no device flow.
+            DecodeError: the answer has no codes or no address: there would be nothing to show.
             TransportError: no answer.
 
         Source: https://www.npmjs.com/package/@cloudbase/oauth (2026-11-22)
@@ -141,6 +143,10 @@ class Device:
         The code works once: if the answer that brings the tokens is lost on its way, there are
         no others, and the next poll ends in `InvalidGrant`. It is not sent again by itself.
 
+        Args:
+            device_code: of `authorize`; it lives that answer's `expires_in` seconds, and may be
+                asked about once in `interval` seconds.
+
         Raises:
             ConfigurationError: the argument is empty.
             AuthorizationPending: not so far.
@@ -148,6 +154,8 @@ class Device:
             DeviceCodeExpired: nobody said yes in time.
             PermissionDenied: the user said no.
             InvalidGrant: no such code, or it was used.
+            InvalidClient: no such client, or its secret is wrong.
+            RateLimited: too many requests; see `retry_after`.
             TransportError: no answer.
 
         Source: https://www.npmjs.com/package/@cloudbase/oauth (2026-11-22)
@@ -166,6 +174,9 @@ class Device:
 
         The one limit: the code works once. If the answer that brings the tokens is lost on its
         way, this ends in `InvalidGrant`, and the user has to say yes to a new code.
+
+        Args:
+            authorization: of `authorize`; both its codes live `expires_in` seconds.
 
         Raises:
             ConfigurationError: the argument is no `DeviceAuthorization`.

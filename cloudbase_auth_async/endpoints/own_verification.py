@@ -30,8 +30,9 @@ class OwnVerification:
         Send the current user a six-digit code, such as for `user.sudo`.
 
         It goes with the target `CUR_USER` and the user's own token, which the documented contract
-        demands; a code sent earlier to the same place dies. A request that may have arrived is
-        never sent twice: each costs a message. Check the code with `auth.verification.verify`.
+        demands; the code lives 600 seconds, and one sent earlier to the same place dies. A request
+        that may have arrived is never sent twice: each costs a message. Check the code with
+        `auth.verification.verify`. How often one may be sent: see `auth.verification.send`.
 
         Args:
             phone_number: the user's own, with country code and a space, such as
@@ -41,12 +42,12 @@ class OwnVerification:
                 texts.
             email_redirect_to: full URL for a link in the e-mail; not for a phone number.
             locale: language of the message.
-            captcha_token: of `captcha.verify`, after a `CaptchaRequired`.
+            captcha_token: of `captcha.verify`, where the service wants one; 600 seconds.
 
         Raises:
             ConfigurationError: neither or both of phone number and e-mail, or a malformed
                 argument.
-            PreconditionFailed: it is not this user's.
+            PreconditionFailed: it is not this user's, or the environment cannot send there.
             RateLimited: too many codes; see `retry_after`.
             CaptchaRequired, CaptchaInvalid: the service wants a captcha first, or another one.
             InvalidArgument: the service does not know that usage.

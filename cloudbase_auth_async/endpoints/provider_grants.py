@@ -1,4 +1,4 @@
-"""Third parties: where to send the browser, and what the code it comes back with is worth."""
+"""Third parties: where to send the browser, which QR code to show, and what comes back of it."""
 
 from collections.abc import Mapping
 
@@ -6,7 +6,13 @@ from cloudbase_auth_async import config
 from cloudbase_auth_async._call import Auth, Call, Caller, Form, QueryValue
 from cloudbase_auth_async._sealed import sealed
 from cloudbase_auth_async.errors import ConfigurationError, LoginMethodDisabled
-from cloudbase_auth_async.models import ProviderGrant, ProviderRedirect
+from cloudbase_auth_async.models import (
+    MiniProgramCode,
+    MiniProgramCodeStatus,
+    ProviderGrant,
+    ProviderRedirect,
+    ProviderSubType,
+)
 
 # A provider that is not enabled is a method that is not enabled.
 _RENAMED = {"unimplemented": LoginMethodDisabled}
@@ -15,10 +21,11 @@ _RENAMED = {"unimplemented": LoginMethodDisabled}
 class ProviderGrants:
     """`auth.providers`."""
 
-    __slots__ = ("_caller",)
+    __slots__ = ("_caller", "_env")
 
-    def __init__(self, caller: Caller) -> None:
+    def __init__(self, caller: Caller, env: str) -> None:
         self._caller = caller
+        self._env = env
 
     @sealed
     async def redirect_uri(
@@ -186,5 +193,114 @@ class ProviderGrants:
                 answer=ProviderGrant,
                 forms=(form,),
                 renamed=_RENAMED,
+            )
+        )
+
+    @sealed
+    async def qr_code(self, wx_app_id: str, *, env: str | None = None) -> MiniProgramCode:
+        """
+        Ask for a QR code by which somebody signs in with a WeChat mini program.
+
+        Show it, and ask `qr_code_status` every few seconds until it brings a `provider_token`,
+        which goes into `sign_in.provider`. Only the vendor's JavaScript client has this call.
+
+        Args:
+            wx_app_id: the mini program.
+            env: the environment that the mini program belongs to; the client's own if left out.
+
+        Raises:
+            ConfigurationError: an argument is empty or not a string.
+            InvalidArgument, NotFound: there is no such mini program.
+            LoginMethodDisabled: the provider is not enabled in the environment.
+            TransportError: no answer.
+
+        Source: https://www.npmjs.com/package/@cloudbase/oauth (2026-11-22)
+        """
+        body = {
+            "envId": self._env if env is None else config.text("env", env),
+            "wxAppId": config.text("wx_app_id", wx_app_id),
+        }
+        form = Form(
+            method="POST", route="/qrcode/generate", auth=Auth.CLIENT, device=True, body=body
+        )
+        return await self._caller.call(
+            Call(
+                operation="providers.qr_code",
+                answer=MiniProgramCode,
+                forms=(form,),
+                renamed=_RENAMED,
+                repeatable=True,
+            )
+        )
+
+    @sealed
+    async def qr_code_status(
+        self, qr_code_id: str, *, wx_app_id: str, env: str | None = None
+    ) -> MiniProgramCodeStatus:
+        """
+        Ask what has become of a QR code, once.
+
+        Whether the service brings the same `provider_token` twice is known nowhere, so keep the
+        one that came. Only the vendor's JavaScript client has this call.
+
+        Args:
+            qr_code_id: of `qr_code`.
+            wx_app_id: the mini program that the code was asked for.
+            env: the environment that the code was asked for; the client's own if left out.
+
+        Raises:
+            ConfigurationError: an argument is empty or not a string.
+            InvalidArgument, NotFound: there is no such code, or no more.
+            LoginMethodDisabled: the provider is not enabled in the environment.
+            TransportError: no answer; it is not sent again if it may have arrived.
+
+        Source: https://www.npmjs.com/package/@cloudbase/oauth (2026-11-22)
+        """
+        body = {
+            "qrCodeId": config.text("qr_code_id", qr_code_id),
+            "envId": self._env if env is None else config.text("env", env),
+            "wxAppId": config.text("wx_app_id", wx_app_id),
+        }
+        form = Form(
+            method="POST", route="/qrcode/get/status", auth=Auth.CLIENT, device=True, body=body
+        )
+        return await self._caller.call(
+            Call(
+                operation="providers.qr_code_status",
+                answer=MiniProgramCodeStatus,
+                forms=(form,),
+                renamed=_RENAMED,
+            )
+        )
+
+    @sealed
+    async def sub_type(self, provider_id: str = "weda") -> ProviderSubType:
+        """
+        Ask how a third party's users sign in.
+
+        Only the vendor's JavaScript client has this call, and it asks for `"weda"` alone.
+
+        Raises:
+            ConfigurationError: the argument is empty or not a string.
+            InvalidArgument, NotFound: there is no such provider.
+            LoginMethodDisabled: the provider is not enabled in the environment.
+            TransportError: no answer.
+
+        Source: https://www.npmjs.com/package/@cloudbase/oauth (2026-11-22)
+        """
+        form = Form(
+            method="POST",
+            route="/mgr/provider/providerSubType",
+            auth=Auth.CLIENT,
+            device=True,
+            body={"provider_id": config.text("provider_id", provider_id)},
+        )
+        return await self._caller.call(
+            Call(
+                operation="providers.sub_type",
+                answer=ProviderSubType,
+                forms=(form,),
+                renamed=_RENAMED,
+                repeatable=True,
             )
         )

@@ -17,7 +17,11 @@ _RENAMED = {"not_found": errors.UserNotFound, "unimplemented": errors.LoginMetho
 
 
 class SignIn:
-    """`auth.sign_in`."""
+    """
+    `auth.sign_in`.
+
+    By the documentation an access token lives 7200 seconds, and a refresh token 30 days, or 31.
+    """
 
     __slots__ = ("_caller",)
 
@@ -32,7 +36,8 @@ class SignIn:
         Sign in with a password.
 
         Args:
-            username: the user name, the e-mail, or the phone number as `"+86 13800000000"`.
+            username: the user name, the e-mail, or the phone number as `"+86 13800000000"`. A
+                user name has 2 to 48 ASCII letters, digits and `-_.:+@`, a letter or digit first.
             password: the password.
             captcha_token: of `captcha.verify`, where the service wants one; 600 seconds.
 
@@ -41,9 +46,13 @@ class SignIn:
             InvalidCredentials: the user name or the password is wrong.
             UserNotFound: no such user.
             UserBlocked, UserPending: the account may not sign in.
-            CaptchaRequired: after some wrong passwords the service wants a captcha.
+            CaptchaRequired: after five wrong passwords, by its guide, the service wants a
+                captcha.
             CaptchaInvalid: the captcha token is wrong, used or expired.
             TooManyAttempts: the sign-in is locked for a while.
+            RateLimited: too many requests; see `retry_after`.
+            SecondFactorRequired: the service wants a second factor, or a phone number for one.
+            LoginMethodDisabled: the environment has signing in by password switched off.
             InvalidClient: the client's own id or secret is wrong.
             TransportError: no answer; it is not sent again if it may have arrived.
 
@@ -88,6 +97,8 @@ class SignIn:
             InvalidArgument, InvalidCode: the token is wrong, used, expired or somebody else's.
             UserBlocked, UserPending: the account may not sign in.
             LoginMethodDisabled: the environment has signing in by code switched off.
+            RateLimited: too many requests; see `retry_after`.
+            SecondFactorRequired: the service wants a second factor, or a phone number for one.
             CaptchaRequired, CaptchaInvalid: the service wants a captcha, or another one.
             TransportError: no answer; it is not sent again if it may have arrived.
 
@@ -109,7 +120,9 @@ class SignIn:
         )
 
     @sealed
-    async def anonymously(self, *, provider_token: str | None = None) -> TokenPair:
+    async def anonymously(
+        self, *, provider_token: str | None = None, captcha_token: str | None = None
+    ) -> TokenPair:
         """
         Sign in as the anonymous user of this client's `device_id`.
 
@@ -117,15 +130,20 @@ class SignIn:
         many anonymous visitors gives each a client with a `device_id` of theirs, or they are all
         the same one. Whether the answer has a refresh token is up to the service; without one,
         sign in again when the access token is dead, and have the session `adopt` the answer.
+        An environment holds 10 million anonymous users, and new ones have this switched off.
 
         Args:
             provider_token: of `providers.grant`. The vendor's client may send one along, and
-                does not say what for; it is not sent twice.
+                does not say what for; 3600 seconds, and it is not sent twice.
+            captcha_token: of `captcha.verify`, where the service wants one; 600 seconds.
 
         Raises:
-            ConfigurationError: the argument is empty.
+            ConfigurationError: an argument is empty.
             LoginMethodDisabled: the environment has anonymous sign-in switched off.
             InvalidGrant: the provider token is wrong, used or expired.
+            PermissionDenied: a browser's `Origin` came along, and is none of the safe domains.
+            RateLimited: too many requests; see `retry_after`.
+            CaptchaRequired, CaptchaInvalid: the service wants a captcha, or another one.
             TransportError: no answer.
 
         Source: https://docs.cloudbase.net/http-api/auth/auth-sign-in-anonymously (2026-11-22)
@@ -151,6 +169,7 @@ class SignIn:
                 renamed=_RENAMED,
                 # One anonymous user per device id: asking twice makes nobody twice.
                 repeatable=token is None,
+                captcha_token=config.optional_token("captcha_token", captcha_token),
             )
         )
 
@@ -162,6 +181,7 @@ class SignIn:
         provider_id: str | None = None,
         force_disable_sign_up: bool | None = None,
         sync_profile: bool | None = None,
+        captcha_token: str | None = None,
     ) -> TokenPair:
         """
         Sign in with a third-party account; somebody new is signed up unless told otherwise.
@@ -172,6 +192,7 @@ class SignIn:
                 demand it.
             force_disable_sign_up: refuse an account that is bound to nobody; false if left out.
             sync_profile: let the user have the name and picture of that account; false if left out.
+            captcha_token: of `captcha.verify`, where the service wants one; 600 seconds.
 
         Raises:
             ConfigurationError: an argument is empty, or no bool where one is wanted.
@@ -180,6 +201,10 @@ class SignIn:
             InvalidArgument: the token is of another third party.
             UserBlocked, UserPending: the account may not sign in.
             LoginMethodDisabled: the environment has this provider switched off.
+            ProviderFailed: the third party failed.
+            RateLimited: too many requests; see `retry_after`.
+            SecondFactorRequired: the service wants a second factor, or a phone number for one.
+            CaptchaRequired, CaptchaInvalid: the service wants a captcha, or another one.
             TransportError: no answer; it is not sent again if it may have arrived.
 
         Source: https://docs.cloudbase.net/http-api/auth/auth-sign-in-with-provider (2026-11-22)
@@ -196,23 +221,32 @@ class SignIn:
             method="POST", route="/signin/with/provider", auth=Auth.CLIENT, device=True, body=body
         )
         return await self._caller.call(
-            Call(operation="sign_in.provider", answer=TokenPair, forms=(form,), renamed=_RENAMED)
+            Call(
+                operation="sign_in.provider",
+                answer=TokenPair,
+                forms=(form,),
+                renamed=_RENAMED,
+                captcha_token=config.optional_token("captcha_token", captcha_token),
+            )
         )
 
     @sealed
-    async def custom(self, ticket: str) -> TokenPair:
+    async def custom(self, ticket: str, *, captcha_token: str | None = None) -> TokenPair:
         """
         Sign in a user of your own, whom your server vouches for.
 
         Args:
-            ticket: signed by your server, see `TicketSigner`; 10 minutes.
+            ticket: signed by your server, see `TicketSigner`; it lives 10 minutes.
+            captcha_token: of `captcha.verify`, where the service wants one; 600 seconds.
 
         Raises:
-            ConfigurationError: the argument is empty.
+            ConfigurationError: an argument is empty.
             InvalidArgument, InvalidGrant: the ticket is malformed, expired, or signed with a key
                 that this environment does not know.
             UserBlocked: the account may not sign in.
             LoginMethodDisabled: the environment has custom sign-in switched off.
+            RateLimited: too many requests; see `retry_after`.
+            CaptchaRequired, CaptchaInvalid: the service wants a captcha, or another one.
             TransportError: no answer; it is not sent again if it may have arrived.
 
         Source: https://docs.cloudbase.net/http-api/auth/auth-sign-in-custom (2026-11-22)
@@ -220,5 +254,11 @@ class SignIn:
         body = {"provider_id": "custom", "ticket": config.text("ticket", ticket)}
         form = Form(method="POST", route="/signin/custom", auth=Auth.CLIENT, device=True, body=body)
         return await self._caller.call(
-            Call(operation="sign_in.custom", answer=TokenPair, forms=(form,), renamed=_RENAMED)
+            Call(
+                operation="sign_in.custom",
+                answer=TokenPair,
+                forms=(form,),
+                renamed=_RENAMED,
+                captcha_token=config.optional_token("captcha_token", captcha_token),
+            )
         )

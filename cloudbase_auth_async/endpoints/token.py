@@ -100,11 +100,16 @@ class Token:
         have arrived.
 
         Args:
-            refresh_token: single use.
+            refresh_token: single use. The vendor's pages give it 30 days, or 31.
+
+        Returns:
+            a pair whose access token usually lives 7200 seconds; each client may have another time.
 
         Raises:
             ConfigurationError: the argument is empty.
             InvalidGrant: the token is wrong, used, revoked or expired.
+            InvalidClient: the client's own id or secret is wrong.
+            RateLimited: too many requests; see `retry_after`.
             TransportError: no answer; `may_have_reached_server` tells whether it may be spent.
 
         Source: https://docs.cloudbase.net/http-api/auth/auth-grant-token (2026-11-22)
@@ -123,8 +128,9 @@ class Token:
         """
         Exchange a Tencent Cloud key for a server's token: an administrator who is no user.
 
-        It may do anything in the environment, lives for five days and has no refresh token. Ask
-        for it once: `auth.server(...)` keeps one and renews it in time.
+        It may do anything in the environment, lives 432000 seconds (five days) and has no refresh
+        token. Ask for it once, frequent calls may be limited: `auth.server(...)` keeps one and
+        renews it in time.
 
         Args:
             secret_id: of a key of the account that owns the environment.
@@ -135,6 +141,7 @@ class Token:
         Raises:
             ConfigurationError: an argument is wrong.
             InvalidClient, Unauthenticated, PermissionDenied: the service refuses the key.
+            RateLimited: too many requests; see `retry_after`.
             TransportError: no answer.
 
         Source: https://docs.cloudbase.net/http-api/auth/auth-client-credential (2026-11-22)
@@ -161,6 +168,7 @@ class Token:
             UserBlocked, UserPending: the account may not sign in.
             CaptchaRequired, CaptchaInvalid: the service wants a captcha, or another one.
             TooManyAttempts: the sign-in is locked for a while.
+            RateLimited: too many requests; see `retry_after`.
             InvalidClient: the client's id or secret is wrong, or it may not do this.
             TransportError: no answer; it is not sent again if it may have arrived.
 

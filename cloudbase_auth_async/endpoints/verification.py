@@ -31,7 +31,11 @@ class Verification:
         captcha_token: str | None = None,
     ) -> Sent:
         """
-        Send a six-digit code; a code sent earlier to the same place dies.
+        Send a six-digit code, which lives 600 seconds; one sent earlier to the same place dies.
+
+        How often is up to the service, and its pages disagree: one code in 60 seconds, or in 30,
+        to one destination; ten a day to one phone number; ten an hour from one IP address; and by
+        e-mail, 50 a day unless set otherwise. Codes by SMS are sent in `ap-shanghai` only.
 
         A request that may have arrived is never sent twice: each costs a message. Only one that
         the service refused for want of a `target` is sent again, with `"ANY"`.
@@ -55,7 +59,9 @@ class Verification:
             CaptchaRequired: the service wants a captcha first.
             CaptchaInvalid: the captcha token is wrong, used or expired.
             InvalidArgument: the service knows no such target or usage.
-            PreconditionFailed: the account's existence contradicts `target`.
+            UserNotFound: the target is `"USER"`, and there is none.
+            PreconditionFailed: the account's existence contradicts `target`, or the environment
+                cannot send there: its SMS or mail settings.
             TransportError: no answer.
 
         Source: https://docs.cloudbase.net/http-api/auth/auth-send-verification (2026-11-22)
@@ -85,18 +91,26 @@ class Verification:
         )
 
     @sealed
-    async def verify(self, verification_id: str, verification_code: str) -> VerifiedCode:
+    async def verify(
+        self, verification_id: str, verification_code: str, *, captcha_token: str | None = None
+    ) -> VerifiedCode:
         """
-        Check a code.
+        Check a code. It is not sent again if it may have arrived.
 
         Args:
-            verification_id: of `send`.
-            verification_code: what the person typed.
+            verification_id: of `send`, the newest for that destination; 600 seconds.
+            verification_code: what the person typed: six digits.
+            captcha_token: of `captcha.verify`, where the service wants one; 600 seconds.
+
+        Returns:
+            a `verification_token` that lives 600 seconds and works once.
 
         Raises:
             ConfigurationError: an argument is empty.
             InvalidCode: the code or its id is wrong, used or expired.
-            TransportError: no answer.
+            RateLimited: too many attempts; see `retry_after`.
+            CaptchaRequired, CaptchaInvalid: the service wants a captcha, or another one.
+            TransportError: no answer; `may_have_reached_server` tells whether it may be used up.
 
         Source: https://docs.cloudbase.net/http-api/auth/auth-verify-verification (2026-11-22)
         """
@@ -114,5 +128,6 @@ class Verification:
                 forms=(form,),
                 # The vendor's newest client: here this name means a wrong or expired code.
                 renamed={"invalid_argument": errors.InvalidCode},
+                captcha_token=config.optional_token("captcha_token", captcha_token),
             )
         )

@@ -2,7 +2,7 @@
 Everything this library raises: one tree, plain values, no secrets.
 
     CloudBaseAuthError
-    ├── ConfigurationError (also a ValueError)   wrong arguments; nothing was sent
+    ├── ConfigurationError (also a ValueError)   wrong arguments, found before they are sent
     ├── ClientClosed                             used after `aclose()`
     ├── TransportError                           no usable answer arrived
     │   ├── ConnectFailed                        surely nothing was sent

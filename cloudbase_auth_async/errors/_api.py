@@ -72,7 +72,9 @@ class CaptchaRequired(ApiError):
 
     Give the client a `captcha` solver and it is answered where it comes up. Or get one with
     `auth.captcha.create()`, show its image, hand what was read to `auth.captcha.verify()`, and
-    pass that answer's `captcha_token` to the call.
+    pass that answer's `captcha_token` to the call, if it has such an argument: sign-in, sign-up,
+    codes, accounts, and what changes the user. A session's own renewal is put to nobody: it is
+    tried again later.
     """
 
 
@@ -101,7 +103,7 @@ class UserNotFound(NotFound):
 
 
 class AlreadyExists(ApiError):
-    """The user name, phone number or e-mail is taken."""
+    """The user name, phone number, e-mail or third-party account is taken."""
 
 
 class PreconditionFailed(ApiError):
@@ -133,11 +135,11 @@ class SudoRequired(PermissionDenied):
 
 
 class Unauthenticated(ApiError):
-    """The access token is missing, expired, revoked or not the service's own."""
+    """The access token, or the client's or key's secret, is missing, wrong, expired or revoked."""
 
 
 class InvalidGrant(ApiError):
-    """The grant (a refresh token, a provider token) is wrong, used, revoked or expired."""
+    """The grant (a refresh or provider token, a code) is wrong, used, revoked or expired."""
 
 
 class AuthorizationPending(ApiError):

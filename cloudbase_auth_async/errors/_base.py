@@ -62,7 +62,10 @@ def _rebuild(
 
 class ConfigurationError(CloudBaseAuthError, ValueError):
     """
-    An argument is wrong. Nothing was sent.
+    An argument is wrong, or a setting that the call needs is missing.
+
+    It is found before the argument is sent. A single call sends nothing then; a flow of several
+    may have made the earlier ones.
 
     Attributes:
         argument: the argument's name; its value is never kept. Where it was read from an

@@ -27,8 +27,9 @@ FOR_CLASS: Final[Mapping[str, Remedy]] = {
         "请查看错误信息，其中说明了失败的原因。",
     ),
     "ConfigurationError": Remedy(
-        "Correct the argument or the variable that the error names; nothing was sent.",
-        "请修正错误信息中指出的参数或环境变量；请求尚未发出。",
+        "Correct the argument or the environment variable that the error names: it says what is"
+        " wrong, and never shows the value.",
+        "请按错误信息的提示修正相应的参数或环境变量；错误信息中不会出现具体的值。",
     ),
     "ConnectFailed": Remedy(
         "Check DNS, proxy, firewall, TLS and the environment id or `base_url`, then call again:"
@@ -48,7 +49,7 @@ FOR_CLASS: Final[Mapping[str, Remedy]] = {
     "NotSignedIn": Remedy(
         "Let the user sign in again: the session was signed out, here or elsewhere, or its key is"
         " another user's.",
-        "请让用户重新登录：会话已在此处或其他进程中退出，或其键已属于其他用户。",
+        "请让用户重新登录：会话已在本进程或其他进程中退出，或该会话的键（key）现已属于其他用户。",
     ),
     "ReauthenticationRequired": Remedy(
         "Let the user sign in again: the access token is dead, and this session has no refresh"
@@ -58,12 +59,13 @@ FOR_CLASS: Final[Mapping[str, Remedy]] = {
     "RefreshOutcomeUnknown": Remedy(
         "Try again later. `session.refresh()` asks at once, which can end the session if the"
         " first request had arrived.",
-        "请稍后重试。session.refresh() 会立即再次刷新，但若上次请求已到达服务，会话可能因此结束。",
+        "请稍后重试。session.refresh() 会立即再次刷新，"
+        "但若上次请求已到达服务端，会话可能因此结束。",
     ),
     "RequestTimedOut": Remedy(
         "Try again later, or allow more time with `timeout`; if the request may have arrived, see"
         " first what it did.",
-        "请稍后重试，或调大 timeout；若请求可能已到达服务，请先确认它是否已经生效。",
+        "请稍后重试，或调大 timeout；若请求可能已到达服务端，请先确认它是否已经生效。",
     ),
     "SessionEnded": Remedy(
         "Call `session.sign_out()` and let the user sign in again: the refresh token is used,"
@@ -81,7 +83,7 @@ FOR_CLASS: Final[Mapping[str, Remedy]] = {
     "StoreCorrupt": Remedy(
         "Let the user sign in again; look at what was moved to `kept_at`, and at what else writes"
         " there.",
-        "请让用户重新登录，并检查移到 kept_at 的内容以及是否有其他程序写入该存储。",
+        "请让用户重新登录，并检查已移至 kept_at 的内容，以及是否有其他程序写入该存储。",
     ),
     "StoreError": Remedy(
         "Check the store that the error names: whether it is reachable, writable and not full.",

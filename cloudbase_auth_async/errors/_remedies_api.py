@@ -23,8 +23,9 @@ FOR_FAMILY: Final[Mapping[str, Remedy]] = {
         "请根据 error 和 status 查阅云开发文档；联系技术支持时请提供 request_id。",
     ),
     "AlreadyExists": Remedy(
-        "Let the user sign in instead, or choose another user name, phone number or e-mail.",
-        "请改为登录，或换一个用户名、手机号或邮箱。",
+        "It belongs to an account already: sign in to that one, or unbind it there, or choose"
+        " another user name, phone number, e-mail or third-party account.",
+        "已被某个账号占用：请登录该账号或先在其中解绑，也可改用其他用户名、手机号、邮箱或第三方账号。",
     ),
     "AuthorizationPending": Remedy(
         "Go on polling at the interval until the person has decided; `auth.device.wait()` does it"
@@ -32,29 +33,32 @@ FOR_FAMILY: Final[Mapping[str, Remedy]] = {
         "请按规定的间隔继续轮询，直到用户完成确认；auth.device.wait() 会自动处理。",
     ),
     "CaptchaInvalid": Remedy(
-        "Solve a new captcha from `auth.captcha.create()`: this `captcha_token` is wrong, used,"
-        " expired or another client's.",
-        "请用 auth.captcha.create() 重新获取图形验证码："
-        "当前 captcha_token 有误、已使用、已过期或属于其他客户端。",
+        "Solve a new captcha from `auth.captcha.create()`: the answer, or the `captcha_token`, is"
+        " wrong, used, expired or another client's.",
+        "请用 auth.captcha.create() 重新获取图片验证码："
+        "答案或 captcha_token 有误、已使用、已过期或属于其他客户端。",
     ),
     "CaptchaRequired": Remedy(
-        "Give the client a `captcha` solver, or pass the call a `captcha_token` from"
-        " `auth.captcha.verify()`.",
-        "需要图形验证码：请为客户端配置 captcha，"
-        "或将 auth.captcha.verify() 返回的 captcha_token 传给本次调用。",
+        "Give the client a `captcha` solver, which serves any call of yours; or, if the call has a"
+        " `captcha_token`, pass one from `auth.captcha.verify()`.",
+        "请为客户端配置 captcha（各类调用通用），或将 auth.captcha.verify() 返回的"
+        " captcha_token 传给支持该参数的调用。",
     ),
     "DeviceCodeExpired": Remedy(
         "Get a new code with `auth.device.authorize()` and show it to the person.",
         "请用 auth.device.authorize() 重新获取设备码，并展示给用户。",
     ),
     "InvalidArgument": Remedy(
-        "Check the call's arguments against the vendor's page; `description` usually says which"
-        " one is wrong.",
-        "请对照云开发文档检查调用参数；description 通常会指出有误的参数。",
+        "Check the arguments against `description` and the vendor's page. If a token is used or"
+        " expired, get another: for a `verification_token`, send a new code.",
+        "请对照 description 和文档检查参数；若令牌已使用或已过期，请重新获取："
+        "verification_token 失效时需重新发送验证码。",
     ),
     "InvalidClient": Remedy(
-        "Check `client_id` and `client_secret`, and in the console what this client may do.",
-        "请检查 client_id 和 client_secret，并在云开发控制台确认该客户端的权限。",
+        "Check `client_id` and `client_secret`, or the secret id and key, and in the console what"
+        " they may do.",
+        "请检查 client_id 和 client_secret（或 SecretId 与 SecretKey），"
+        "并在云开发控制台确认其权限。",
     ),
     "InvalidCode": Remedy(
         "Ask for the code again; if it was used or is too old, send a new one with"
@@ -62,27 +66,28 @@ FOR_FAMILY: Final[Mapping[str, Remedy]] = {
         "请让用户重新输入验证码；若验证码已使用或已过期，请用 auth.verification.send() 重新发送。",
     ),
     "InvalidCredentials": Remedy(
-        "Ask for the user name and the password again, and check that the user is one of this"
-        " environment.",
-        "请让用户重新输入用户名和密码，并确认该用户属于当前环境。",
+        "Ask for the password again, and at a sign-in for the user name, too; check that the user"
+        " is one of this environment.",
+        "请让用户重新输入密码（登录时还需核对用户名），并确认该用户属于当前环境。",
     ),
     "InvalidGrant": Remedy(
-        "Get a new grant: let the user sign in, or go through the provider, once more. Do not send"
-        " this one again.",
-        "请重新获取授权：让用户重新登录，或重新走一遍身份源授权；不要再次使用同一凭证。",
+        "Do not send this grant again. Get a new one: sign in once more for a refresh token, go"
+        " through the provider again, or ask for a new code or ticket.",
+        "请勿重复使用该凭证，请重新获取：让用户重新登录、重新完成身份源授权，"
+        "或换取新的授权码、设备码或登录 ticket。",
     ),
     "LoginMethodDisabled": Remedy(
         "Enable this login method in the console, under identity authentication.",
         "请在云开发控制台「身份认证」的「登录方式」中启用该登录方式。",
     ),
     "NotFound": Remedy(
-        "Check the id or name that the call was given and its environment; a service that lacks"
-        " the call altogether answers so, too.",
-        "请检查传入的 ID 或名称及其所属环境；若该服务不提供此接口，也会返回此错误。",
+        "Check the id, name or `user_code` that the call was given and its environment; a service"
+        " that lacks the call altogether answers so, too.",
+        "请检查传入的 ID、名称或 user_code 及其所属环境；若服务端不提供此接口，也会返回此错误。",
     ),
     "PermissionDenied": Remedy(
-        "Give the user or the client the permission that this call needs, in the console.",
-        "请在云开发控制台为该用户或客户端授予本次调用所需的权限。",
+        "Give the user, the client or the key the permission that this call needs, in the console.",
+        "请在控制台为该用户、客户端或密钥授予本次调用所需的权限。",
     ),
     "PreconditionFailed": Remedy(
         "Check the state of the account, and the environment's settings in the console;"
@@ -122,18 +127,19 @@ FOR_FAMILY: Final[Mapping[str, Remedy]] = {
         "密码错误次数过多，登录已被暂时锁定：请稍后再试，或让用户重置密码。",
     ),
     "Unauthenticated": Remedy(
-        "Refresh the session or let the user sign in again, and check that the access token is of"
-        " this environment.",
-        "请刷新会话或让用户重新登录，并确认访问令牌属于当前环境。",
+        "In a session: refresh it, or sign in again. Elsewhere: check the token, the client id and"
+        " secret, or the secret id and key. Check the environment in both.",
+        "通过会话调用时请刷新会话或重新登录；其他情况请检查令牌、客户端 ID 与密钥或"
+        " SecretId 与 SecretKey，并确认环境 ID 无误。",
     ),
     "UserBlocked": Remedy(
         "Enable the user in the console, under user management, or tell them whom to ask.",
         "请在云开发控制台的「用户管理」中启用该用户，或提示其联系管理员。",
     ),
     "UserNotFound": Remedy(
-        "Check the user's name, phone number or e-mail, and the environment id; a new user signs"
-        " up first.",
-        "请核对用户名、手机号或邮箱以及环境 ID；新用户请先注册。",
+        "Check the user's name, phone number or e-mail, and the environment id. Who is new, or has"
+        " a third-party account that is bound to nobody, signs up first.",
+        "请核对用户名、手机号或邮箱以及环境 ID；新用户和尚未绑定的第三方账号需先注册。",
     ),
     "UserPending": Remedy(
         "Wait until the user is activated and reviewed, or do it in the console.",

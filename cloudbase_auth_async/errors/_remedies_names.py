@@ -52,7 +52,7 @@ FOR_NAME: Final[Mapping[str, Mapping[str, Remedy]]] = {
         ),
         "registration_not_supported": Remedy(
             "Leave the `registration` parameter out: the client has to be known to the service.",
-            "请去掉 registration 参数：客户端必须是服务中已有的客户端。",
+            "请去掉 registration 参数：客户端必须已在服务端注册。",
         ),
         "request_not_supported": _NO_REQUEST_OBJECT,
         "request_uri_not_supported": _NO_REQUEST_URI,
@@ -67,8 +67,9 @@ FOR_NAME: Final[Mapping[str, Mapping[str, Remedy]]] = {
     },
     "InvalidClient": {
         "invalid_client": Remedy(
-            "Check `client_id` and the environment id: the service knows no such client.",
-            "请检查 client_id 和环境 ID：服务中没有这个客户端。",
+            "Check `client_id`, or the secret id and key, and the environment id: the service knows"
+            " no such client.",
+            "请检查 client_id（或 SecretId 与 SecretKey）和环境 ID：服务端不存在该客户端。",
         ),
         "unauthorized_client": Remedy(
             "Check `client_secret`, or the secret id and key, and in the console what this client"
@@ -117,9 +118,9 @@ FOR_NAME: Final[Mapping[str, Mapping[str, Remedy]]] = {
             "授权请求已被拒绝：仅在用户愿意时重新发起授权。",
         ),
         "permission_denied": Remedy(
-            "Check the caller's role and scope; if a browser's `Origin` comes along, add its domain"
-            " to the safe domains.",
-            "请检查调用方的角色和权限范围；若请求带有浏览器的 Origin，"
+            "Check the role and scope of the user, client or key; if a browser's `Origin` comes"
+            " along, add its domain to the safe domains.",
+            "请检查用户、客户端或密钥的角色和权限范围；若请求带有浏览器的 Origin，"
             "请在云开发控制台将其域名加入安全域名。",
         ),
     },
@@ -138,9 +139,9 @@ FOR_NAME: Final[Mapping[str, Mapping[str, Remedy]]] = {
             "请让用户在授权页面同意所申请的权限，然后重试。",
         ),
         "failed_precondition": Remedy(
-            "Check that the phone number, e-mail or provider is not bound to another account, and"
-            " that `target` fits.",
-            "请确认手机号、邮箱或身份源未绑定其他账号，且 target 与账号是否存在相符。",
+            "Check that the phone number, e-mail or third-party account is not bound to another"
+            " user, and that `target` fits.",
+            "请确认手机号、邮箱或第三方账号未被其他用户绑定，且 target 与账号是否存在相符。",
         ),
         "interaction_required": Remedy(
             "Send the user to the authorization page: this cannot be done without them.",
@@ -149,7 +150,7 @@ FOR_NAME: Final[Mapping[str, Mapping[str, Remedy]]] = {
         "unimplemented": Remedy(
             "If this is a way of signing in, enable it in the console; otherwise do without: the"
             " service does not offer it.",
-            "若为登录方式，请在云开发控制台的「登录方式」中启用；否则说明服务未提供此功能。",
+            "若为登录方式，请在云开发控制台的「登录方式」中启用；否则说明服务端未提供此功能。",
         ),
     },
     "RateLimited": {
@@ -177,7 +178,7 @@ FOR_NAME: Final[Mapping[str, Mapping[str, Remedy]]] = {
     "ServerUnavailable": {
         "cancelled": Remedy(
             "The service broke the call off: find out whether it took effect before you repeat it.",
-            "服务中断了该请求：重试前请先确认它是否已经生效。",
+            "服务端取消了该请求：重试前请先确认它是否已经生效。",
         ),
         "data_loss": Remedy(
             "Do not repeat the call blindly: ask the vendor, and quote `request_id`.",
@@ -186,14 +187,15 @@ FOR_NAME: Final[Mapping[str, Mapping[str, Remedy]]] = {
         "deadline_exceeded": Remedy(
             "The service ran out of time: find out whether the call took effect before you repeat"
             " it.",
-            "服务处理超时：重试前请先确认该请求是否已经生效。",
+            "服务端处理超时：重试前请先确认该请求是否已经生效。",
         ),
     },
     "Unauthenticated": {
         "INVALID_CREDENTIALS": Remedy(
-            "Refresh the session, or check `client_id`, `client_secret` and the environment id:"
-            " the gateway refused them.",
-            "网关拒绝了当前凭证：请刷新会话，或检查 client_id、client_secret 和环境 ID。",
+            "Refresh the session, or check `client_id` and `client_secret`, or the secret id and"
+            " key, and the environment id: the gateway refused them.",
+            "网关拒绝了当前凭证：请刷新会话，或检查 client_id 与 client_secret、"
+            "SecretId 与 SecretKey 以及环境 ID。",
         ),
         "MISSING_CREDENTIALS": Remedy(
             "Make the call on a session, or give the client its `client_secret`: the gateway saw no"

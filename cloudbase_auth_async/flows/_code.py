@@ -5,6 +5,7 @@ Whatever needs a code by SMS or e-mail: send it, have it typed in, go on with th
 | --- | --- |
 | has sent no code, or one that has expired unanswered | sends one |
 | has sent one | asks for it, and checks it |
+| is told that a code is wrong which a lost answer may have used up | sends another |
 | holds the proof of a right code | goes on to what the code was for |
 | is told that a proof it has shown before is none | sends a code again: the proof is used up |
 | is done | gives the same answer again |
@@ -25,53 +26,30 @@ from cloudbase_auth_async._lifetime import ServerTime
 from cloudbase_auth_async._sealed import sealed, sealed_asking, sealed_function
 from cloudbase_auth_async._turns import Turns
 from cloudbase_auth_async.endpoints.verification import Verification as Codes
-from cloudbase_auth_async.errors import ConfigurationError, InvalidArgument, InvalidCode
+from cloudbase_auth_async.errors import (
+    CaptchaInvalid,
+    CaptchaRequired,
+    CloudBaseAuthError,
+    ConfigurationError,
+    InvalidArgument,
+    InvalidCode,
+)
+from cloudbase_auth_async.flows import _asking
+from cloudbase_auth_async.flows._progress import (
+    Progress,
+    Proof,
+    did_nothing,
+    end_of,
+    looked_at_nothing,
+)
 from cloudbase_auth_async.models import Verification
 
 T = TypeVar("T")
 S = TypeVar("S")
 
-Ask = Callable[[Verification], Awaitable[str]]
+Ask = Callable[[Verification], Awaitable[str] | str]
 
-# What the documentation says, where an answer does not.
-_LIFE_SECONDS: Final = 600
 _MOST_CODES: Final = 3
-
-
-@attrs.frozen(kw_only=True)
-class Proof:
-    """
-    A code was right.
-
-    Attributes:
-        destination: the body field that names the place, `phone_number` or `email`, and its value.
-        is_user: whether the place is a user's, as far as the service said.
-    """
-
-    destination: Mapping[str, str] = attrs.field(repr=False)
-    is_user: bool | None
-    verification_token: str = attrs.field(repr=False)
-    verification_code: str = attrs.field(repr=False)
-
-
-@attrs.frozen(kw_only=True)
-class Progress:
-    """
-    How far a flow has come.
-
-    Attributes:
-        verification_id: of the code that was sent; None before.
-        verification_token: of the code that was right; None before.
-        presented: whether that proof was shown to the service before, and may be used up.
-        expires_at: when the newest of the two dies, epoch seconds on the service's clock.
-    """
-
-    is_user: bool | None = None
-    verification_id: str | None = attrs.field(default=None, repr=False)
-    verification_code: str | None = attrs.field(default=None, repr=False)
-    verification_token: str | None = attrs.field(default=None, repr=False)
-    presented: bool = False
-    expires_at: float = 0.0
 
 
 @attrs.frozen(kw_only=True)
@@ -104,15 +82,13 @@ class CodeFlow(Generic[T]):
 
         flow = auth.flows.sign_in_or_up(phone_number=number)
         await flow.send()
-        browser_session["flow"] = flow.to_dict()
+        kept["flow"] = flow.to_dict()
         ...
-        flow = auth.flows.sign_in_or_up(phone_number=number, resume=browser_session["flow"])
+        flow = auth.flows.sign_in_or_up(phone_number=number, resume=kept["flow"])
         try:
             tokens = await flow.complete(typed)
-        except CloudBaseAuthError:
-            browser_session["flow"] = flow.to_dict()  # a right code is remembered
-            raise
-        del browser_session["flow"]
+        finally:
+            kept["flow"] = flow.to_dict()  # a right code is remembered
     """
 
     def __init__(
@@ -128,7 +104,7 @@ class CodeFlow(Generic[T]):
         self._destination = destination
         self._background = background
         self._server_time = server_time
-        self._progress = Progress() if resume is None else self._read(resume)
+        self._progress: Progress = Progress() if resume is None else self._read(resume)
         self._sent: Verification | None = None
         self._turns = Turns()
         self._answer: tuple[T] | None = None
@@ -154,40 +130,65 @@ class CodeFlow(Generic[T]):
         """
         Send a code, or another one: an earlier one dies, and so does what was proven with it.
 
+        A code lives 600 seconds by the documentation; the answer's `expires_in` says how long.
+
         Args:
-            captcha_token: of `captcha.verify`, after a `CaptchaRequired`; single use.
+            captcha_token: of `captcha.verify`, after a `CaptchaRequired`; 600 seconds, single use.
 
         Raises:
             ConfigurationError: the token is none.
             PreconditionFailed: the code is for users alone, and the number or address is nobody's.
-                Whom a browser asks for, it need not be told that.
+                Whom a browser asks for, it need not be told that. Or it is for a session's own
+                user, and the number or address is not theirs.
             RateLimited: too many codes; see `retry_after`.
-            CaptchaRequired: the service wants a captcha first.
-            TransportError: no answer; a code may have been sent all the same.
+            CaptchaRequired, CaptchaInvalid: the service wants a captcha first, or another one.
+            InvalidArgument: the service does not take the number or address.
+            SessionError: of a session's flow: it has no valid token, and none can be had.
+            TransportError, DecodeError: no answer, or none that says anything; a code may have
+                been sent all the same.
+            ClientClosed: the client is closed.
+
+        Source: https://docs.cloudbase.net/http-api/auth/auth-send-verification (2026-11-22)
         """
         return await self._done(functools.partial(self._send, captcha_token))
 
     @sealed
-    async def complete(self, code: str) -> T:
+    async def complete(self, code: str, *, captcha_token: str | None = None) -> T:
         """
         Check the code that was typed in, and do what it is for.
 
-        Once the code was right, only what comes after it is tried again, whatever is given; once
-        all is done, this object's answer is the same again. If the answer to the last step was
-        lost, another try may be told that its proof is used up: then a new code has to be sent.
+        A right code is worth a proof, which lives 600 seconds by the documentation. From then on
+        only what comes after it is tried again, whatever is given; once all is done, this
+        object's answer is the same again. If the answer to the last step was lost, another try
+        may be told that its proof is used up: then a new code has to be sent, as `sent` and
+        `proven` say by then.
 
         Args:
             code: what the person typed.
+            captcha_token: of `captcha.verify`, after a `CaptchaRequired`; 600 seconds, single
+                use. It is for the last step, unless the check demands one.
 
         Raises:
-            ConfigurationError: no code was sent, or the argument is empty.
-            InvalidCode: it is wrong or has expired; the next one may be right.
-            CloudBaseAuthError: whatever the last step says.
+            ConfigurationError: no code was sent, or an argument is empty.
+            InvalidCode: it is wrong or has expired; the next one may be right as long as `sent`
+                says so. After an earlier check whose answer was lost it is given up at once: that
+                may have used the code up.
+            CaptchaRequired, CaptchaInvalid: a step wants a captcha, or another one; what was
+                proven stays.
+            InvalidArgument: the last step takes the proof no more, or something else is wrong.
+            TransportError, DecodeError: no answer, or none that says anything; what the last step
+                does may be done.
+            ClientClosed: the client is closed.
+            CloudBaseAuthError: whatever else the last step says; the function that makes the flow
+                names it.
+
+        Source: https://docs.cloudbase.net/http-api/auth/auth-verify-verification (2026-11-22)
         """
         config.text("code", code)
-        if not self.proven and self._progress.verification_id is None and self._answer is None:
-            raise ConfigurationError("code", "cannot be checked before one was sent")
-        return await self._done(functools.partial(self._complete, code))
+        config.optional_token("captcha_token", captcha_token)
+        return await self._done(
+            functools.partial(self._complete, code, captcha_token=captcha_token)
+        )
 
     @sealed_asking
     async def run(self, ask: Ask) -> T:
@@ -195,38 +196,50 @@ class CodeFlow(Generic[T]):
         Go all the way: send a code, ask for it, check it, do what it is for.
 
         Cancelled or failed, it may be called again: it goes on from where it was, and after three
-        wrong codes it begins anew.
+        wrong codes it begins anew. A code and its proof live 600 seconds each by the
+        documentation; one that has died is replaced.
 
         Args:
             ask: a coroutine function that is handed what `send` answered and brings what the
-                person typed; asked again, up to three times in all, where that was wrong.
+                person typed; asked again, up to three times in all, where that was wrong. A
+                function will do if it need not wait. What it raises comes out as it is.
 
         Raises:
-            InvalidCode: the last code was wrong, too.
-            CloudBaseAuthError: whatever a step says.
+            ConfigurationError: `ask` is no function of one argument, and nothing was sent; or it
+                brought no string, and the code that was sent is still good.
+            InvalidCode: the last code was wrong, too. Its `status` is 0 where nothing was typed
+                in, and nothing asked of the service.
+            CaptchaRequired, CaptchaInvalid: the service wants a captcha, and the client has no
+                `captcha` solver, or it failed; `send` and `complete` take a token.
+            PreconditionFailed, RateLimited, SessionError: as for `send`; the last step may raise
+                them, too.
+            InvalidArgument, TransportError, DecodeError, ClientClosed, CloudBaseAuthError: as for
+                `complete`.
+
+        Source: https://docs.cloudbase.net/http-api/auth/auth-verify-verification (2026-11-22)
         """
+        _asking.check("ask", ask)
         left = _MOST_CODES
         while self._answer is None:
             if self.proven:
                 try:
-                    return await self._done(self._finish)
+                    await self._done(self._go_on)
+                    continue
                 except (InvalidArgument, InvalidCode):
                     if self.proven:
                         raise
             if not self.sent:
                 await self._done(self._send_unless_sent)
-            typed = config.text("ask", await ask(self._verification()))
+            typed = _asking.text(await _asking.asked(ask, self._verification()))
             try:
-                return await self._done(functools.partial(self._complete, typed))
+                await self._done(functools.partial(self._go_on, typed, last=left == 1))
             except InvalidCode:
                 left -= 1
+                if not left:
+                    raise
                 if self.proven:
                     raise
-                if not left:
-                    # Or a code that died unseen would be asked for for ever.
-                    self._progress = Progress()
-                    raise
-        return await self._done(self._finish)
+        return self._answer[0]
 
     @sealed_function
     def to_dict(self) -> dict[str, Any]:
@@ -235,7 +248,7 @@ class CodeFlow(Generic[T]):
 
         Keep it where the person it belongs to cannot read it: what is in it after a right code
         proves that the phone number or e-mail is theirs. Go on with it in one place only: a code
-        works once.
+        works once. After 600 seconds there is nothing left in it to go on with.
         """
         return {
             "kind": self._steps.kind,
@@ -246,52 +259,93 @@ class CodeFlow(Generic[T]):
     # The steps, each run to its end by the client
 
     async def _send(self, captcha_token: str | None = None) -> Verification:
-        sent = await self._steps.send(captcha_token)
+        sent = await self._risking(self._steps.send(captcha_token))
         self._sent = sent
         self._progress = Progress(
             is_user=sent.is_user,
             verification_id=sent.verification_id,
-            expires_at=self._in(sent.expires_in),
+            expires_at=end_of(self._server_time.now(), sent.expires_in),
         )
         return sent
 
     async def _send_unless_sent(self) -> None:
         # Of somebody who was cancelled, the sending may have been under way.
-        if not self.sent and not self.proven:
+        if not self.sent and not self.proven and self._answer is None:
             await self._send()
 
-    async def _check(self, code: str) -> None:
+    async def _risking(self, call: Awaitable[S]) -> S:
+        """Make a call that may kill the code; unless it surely did not, the code is in doubt."""
+        before = self._progress
+        # Before it is made: closing the client may cut it short.
+        self._progress = attrs.evolve(before, doubtful=True)
+        try:
+            return await call
+        except CloudBaseAuthError as failure:
+            if did_nothing(failure):
+                self._progress = before
+            raise
+
+    async def _complete(
+        self, code: str, *, captcha_token: str | None = None, last: bool = False
+    ) -> T:
+        return await self._finish(await self._check(code, captcha_token, last=last))
+
+    async def _check(self, code: str, captcha_token: str | None, *, last: bool) -> str | None:
+        """Check a code; return the captcha token if that is left for what follows."""
         if self.proven or self._answer is not None:
-            return  # somebody who was cancelled had given the right one
-        progress = self._progress
-        checked = await self._steps.check.verify(progress.verification_id or "", code)
+            return captcha_token  # somebody who was cancelled had given the right one
+        before = self._progress
+        if before.verification_id is None:
+            raise ConfigurationError("code", "cannot be checked before one was sent")
+        _asking.check_typed(code)
+        verify = functools.partial(self._steps.check.verify, before.verification_id, code)
+        try:
+            try:
+                checked = await self._risking(verify())
+            except (CaptchaRequired, CaptchaInvalid):
+                if captcha_token is None:
+                    raise
+                checked = await self._risking(verify(captcha_token=captcha_token))
+                captcha_token = None
+        except InvalidCode:
+            if last or before.doubtful:
+                # Or a code that died unseen would be asked for for ever.
+                self._progress = Progress()
+            raise
         self._progress = attrs.evolve(
-            progress,
+            before,
             verification_code=code,
             verification_token=checked.verification_token,
-            expires_at=self._in(checked.expires_in),
+            expires_at=end_of(self._server_time.now(), checked.expires_in),
         )
+        return captcha_token
 
-    async def _complete(self, code: str) -> T:
-        await self._check(code)
-        return await self._finish()
+    async def _go_on(self, code: str | None = None, *, last: bool = False) -> None:
+        """Do what is next, unless another run gave up meanwhile what this one would go on with."""
+        if self.proven or (code is not None and self._progress.verification_id is not None):
+            await self._complete(code or "", last=last)
 
-    async def _finish(self) -> T:
+    async def _finish(self, captcha_token: str | None = None) -> T:
         if self._answer is None:
-            progress = self._progress
+            before = self._progress
             proof = Proof(
                 destination=self._destination,
-                is_user=progress.is_user,
-                verification_token=progress.verification_token or "",
-                verification_code=progress.verification_code or "",
+                is_user=before.is_user,
+                verification_token=before.verification_token or "",
+                verification_code=before.verification_code or "",
+                captcha_token=captcha_token,
             )
-            self._progress = attrs.evolve(progress, presented=True)
+            self._progress = attrs.evolve(before, presented=True)
             try:
                 self._answer = (await self._steps.finish(proof),)
             except (InvalidArgument, InvalidCode):
-                if progress.presented:
+                if before.presented:
                     # The answer to the first time was lost, and what it did is done.
                     self._progress = Progress()
+                raise
+            except CloudBaseAuthError as failure:
+                if looked_at_nothing(failure):
+                    self._progress = before
                 raise
         return self._answer[0]
 
@@ -306,9 +360,6 @@ class CodeFlow(Generic[T]):
         return name is not None and not (
             known and self._server_time.now() >= self._progress.expires_at
         )
-
-    def _in(self, seconds: int | None) -> float:
-        return self._server_time.now() + (_LIFE_SECONDS if seconds is None else seconds)
 
     def _verification(self) -> Verification:
         """Return what was sent, also where another process sent it."""
@@ -328,16 +379,4 @@ class CodeFlow(Generic[T]):
             raise ConfigurationError("resume", "is of another kind of flow")
         if saved.get("destination") != dict(self._destination):
             raise ConfigurationError("resume", "is of another phone number or e-mail")
-        known: dict[str, Any] = {
-            field.name: saved.get(field.name) for field in attrs.fields(Progress)
-        }
-        texts = ("verification_id", "verification_code", "verification_token")
-        if (
-            not all(isinstance(known[name], str | None) for name in texts)
-            or not isinstance(known["is_user"], bool | None)
-            or not isinstance(known["presented"], bool)
-            or isinstance(known["expires_at"], bool)
-            or not isinstance(known["expires_at"], int | float)
-        ):
-            raise ConfigurationError("resume", "must be what to_dict wrote")
-        return Progress(**known)
+        return Progress.read(saved)

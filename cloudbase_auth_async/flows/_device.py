@@ -1,13 +1,17 @@
 """Signing in on a device without a keyboard, as one flow: codes, showing them, a yes."""
 
+import functools
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, TypeVar, cast
+from typing import Any, Final, TypeVar, cast
 
+import attrs
+
+from cloudbase_auth_async import config
 from cloudbase_auth_async._background import Background
 from cloudbase_auth_async._call import Call
 from cloudbase_auth_async._lifetime import ServerTime
 from cloudbase_auth_async._pipeline import BaseCaller
-from cloudbase_auth_async._sealed import sealed_asking
+from cloudbase_auth_async._sealed import sealed_asking, sealed_function
 from cloudbase_auth_async._tokens import TokenPair
 from cloudbase_auth_async._turns import Turns
 from cloudbase_auth_async.endpoints.device import Device
@@ -16,12 +20,19 @@ from cloudbase_auth_async.errors import (
     DeviceCodeExpired,
     InvalidGrant,
     PermissionDenied,
+    SlowDown,
 )
+from cloudbase_auth_async.flows import _asking
 from cloudbase_auth_async.models import DeviceAuthorization
 
 T = TypeVar("T")
 
-Show = Callable[[DeviceAuthorization], Awaitable[object]]
+# RFC 8628, 3.5: by how much each `slow_down` makes the interval longer; and what it is unless said.
+_SLOWER_SECONDS: Final = 5
+_USUAL_INTERVAL_SECONDS: Final = 5
+
+# Whatever it brings is awaited, if it can be, and of no interest.
+Show = Callable[[DeviceAuthorization], object]
 
 
 class _Remembering:
@@ -31,9 +42,12 @@ class _Remembering:
     A device code works once: the answer to a poll must not be lost because somebody was cancelled.
     """
 
-    def __init__(self, caller: BaseCaller, background: Background) -> None:
+    def __init__(
+        self, caller: BaseCaller, background: Background, slowed: Callable[[], None]
+    ) -> None:
         self._caller = caller
         self._background = background
+        self._slowed = slowed
         self._turns = Turns()
         self.tokens: TokenPair | None = None
 
@@ -49,14 +63,22 @@ class _Remembering:
         One after the other: a poll that somebody left behind may bring the tokens, and then the
         code is spent.
         """
+        return await self.in_turn(lambda: self._kept(call))
+
+    async def in_turn(self, step: Callable[[], Awaitable[T]]) -> T:
+        """Have a step done when those before it are, whoever is cancelled meanwhile."""
         return await self._background.finished(
-            lambda: self._turns.do(lambda: self._kept(call)), name="cloudbase-auth flow"
+            lambda: self._turns.do(step), name="cloudbase-auth flow"
         )
 
     async def _kept(self, call: Call[T]) -> T:
         if self.tokens is not None and call.answer is TokenPair:
             return cast("T", self.tokens)
-        answer = await self._caller.call(call)
+        try:
+            answer = await self._caller.call(call)
+        except SlowDown:
+            self._slowed()
+            raise
         if isinstance(answer, TokenPair):
             self.tokens = answer
         return answer
@@ -81,10 +103,12 @@ class DeviceFlow:
         scope: str | None,
         resume: Mapping[str, Any] | None,
     ) -> None:
-        self._caller = _Remembering(caller, background)
+        self._beginning = Device(caller)
+        self._caller = _Remembering(caller, background, self._slowed)
         self._device = Device(self._caller)
+        self._waiting = Turns()
         self._scope = scope
-        self._authorization = None if resume is None else DeviceAuthorization.from_dict(resume)
+        self._authorization = None if resume is None else _read(resume)
 
     def __repr__(self) -> str:
         return "<DeviceFlow>"
@@ -105,34 +129,72 @@ class DeviceFlow:
         """
         Get the codes, have them shown, wait for the person's yes.
 
-        Run again, it goes on with the same codes as long as somebody can say yes to them, and
-        shows them again.
+        The codes live `expires_in` seconds, as their answer says, and the service is asked once
+        in `interval` seconds (5, if it does not say), whatever the client's `timeout`. Run again,
+        it goes on with the same codes as long as somebody can say yes to them, and shows them
+        again; run twice at once, it shows them twice and asks the service once.
 
         Args:
-            show: a coroutine function that shows the person `user_code` and where to enter it.
+            show: a coroutine function that shows the person `user_code` and where to enter it. A
+                function will do if it need not wait. What it raises comes out as it is.
 
         Raises:
+            ConfigurationError: `show` is no function of one argument; nothing was sent.
             DeviceCodeExpired: nobody said yes in time.
             PermissionDenied: the person said no.
             InvalidGrant: the code was used; the answer that brought the tokens was lost.
-            TransportError: no answer to the call for the codes; later ones are tolerated.
+            InvalidClient: no such client, or its secret is wrong.
+            NotFound: a service that only speaks the primary contract has no device flow.
+            ApiError: the service refused the call for the codes, or wants something else.
+            TransportError, DecodeError: no answer to the call for the codes, or none that says
+                anything; later ones are tolerated.
             ClientClosed: the client is closed.
+
+        Source: https://www.npmjs.com/package/@cloudbase/oauth (2026-11-22)
         """
+        _asking.check("show", show)
+        codes = None
+        if self._caller.tokens is None:
+            codes = self.authorization or await self._caller.in_turn(self._begun)
+        if codes is not None:
+            await _asking.asked(show, codes)
+            # One after the other: two at once would ask the service twice as often as it allows.
+            await self._waiting.do(functools.partial(self._waited, codes))
+        return cast("TokenPair", self._caller.tokens)
+
+    async def _begun(self) -> DeviceAuthorization | None:
+        """Return codes to show; None if a poll that was left behind has brought the tokens."""
         if self._caller.tokens is not None:
-            return self._caller.tokens
-        codes = self.authorization
-        if codes is None:
-            codes = self._authorization = await self._device.authorize(scope=self._scope)
-        await show(codes)
+            return None
+        held = self.authorization
+        if held is None:
+            held = self._authorization = await self._beginning.authorize(scope=self._scope)
+        return held
+
+    async def _waited(self, codes: DeviceAuthorization) -> None:
+        if self._caller.tokens is not None:
+            return
         try:
-            return await self._device.wait(codes)
+            await self._device.wait(codes)
         except (DeviceCodeExpired, InvalidGrant, PermissionDenied):
-            self._authorization = None  # nobody can say yes to these any more
+            held = self._authorization
+            if held is not None and held.device_code == codes.device_code:
+                self._authorization = None  # nobody can say yes to these any more
             raise
 
+    def _slowed(self) -> None:
+        """Remember the longer interval: who is cancelled and runs again has to keep to it."""
+        held = self._authorization
+        if held is not None:
+            interval = held.interval if held.interval > 0 else _USUAL_INTERVAL_SECONDS
+            self._authorization = attrs.evolve(held, interval=interval + _SLOWER_SECONDS)
+
+    @sealed_function
     def to_dict(self) -> dict[str, Any]:
         """
         Write the codes down, secrets and all, in values that JSON can hold.
+
+        They are of use for `expires_in` seconds from when they were got, and in one place only.
 
         Raises:
             ConfigurationError: there are none so far.
@@ -140,3 +202,14 @@ class DeviceFlow:
         if self._authorization is None:
             raise ConfigurationError("flow", "has no codes yet")
         return self._authorization.to_dict()
+
+
+def _read(saved: Mapping[str, Any]) -> DeviceAuthorization:
+    try:
+        read = DeviceAuthorization.from_dict(saved)
+        config.text("device_code", read.device_code)
+    except ConfigurationError as problem:
+        wrong = str(problem)
+    else:
+        return read
+    raise ConfigurationError("resume", f"must be what to_dict wrote; {wrong}")

@@ -30,8 +30,11 @@ from cloudbase_auth_async.models._proofs import (
 from cloudbase_auth_async.models._security import SecurityEvent, SecurityHistory
 from cloudbase_auth_async.models._third_party import (
     LinkedProvider,
+    MiniProgramCode,
+    MiniProgramCodeStatus,
     ProviderGrant,
     ProviderRedirect,
+    ProviderSubType,
     ThirdPartyProfile,
 )
 
@@ -46,9 +49,12 @@ __all__ = [
     "FoundUsers",
     "Introspection",
     "LinkedProvider",
+    "MiniProgramCode",
+    "MiniProgramCodeStatus",
     "ProfileProvider",
     "ProviderGrant",
     "ProviderRedirect",
+    "ProviderSubType",
     "ScopeInfo",
     "SecurityEvent",
     "SecurityHistory",

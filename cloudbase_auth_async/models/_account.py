@@ -48,8 +48,11 @@ class UserProfile:
         status: `"ACTIVE"`, `"PENDING"`, `"BLOCKED"`, `"DEFAULT"`; the service may add others.
         gender: `"MALE"` or `"FEMALE"`; the service may add others.
         created_at, updated_at, password_updated_at, last_login, last_sign_in_at: aware datetimes.
-        email_verified, birthdate, zoneinfo, locale, created_from, address, last_sign_in_at: only
-            the vendor's JavaScript client knows of them.
+        has_password: whether there is one; the vendor's JavaScript client also reads it as
+            `hasPassword`.
+        login_type: how the user signs in, `loginType` in the answer, such as `"PASSWORD"`.
+        email_verified, birthdate, zoneinfo, locale, created_from, address, login_type,
+            last_sign_in_at: only the vendor's JavaScript client knows of them.
         address: `formatted`, `street_address`, `locality`, `region`, `postal_code`, `country`.
     """
 
@@ -80,6 +83,7 @@ class UserProfile:
     locale: str | None = None
     created_from: str | None = None
     address: Mapping[str, Any] | None = attrs.field(default=None, hash=False)
+    login_type: str | None = None
     last_sign_in_at: datetime | None = None
     extra: Mapping[str, Any] = extra_fields()
 

@@ -18,7 +18,9 @@ class DeviceAuthorization:
     """
     What to show to the user, and what to ask for the tokens with.
 
-    It cannot be pickled: `to_dict` is the one place where its secret is written out.
+    It cannot be pickled: `to_dict` is the one place where its secret is written out. Where the
+    vendor's JavaScript types let an answer lack `user_code` or `verification_uri`, RFC 8628 does
+    not, and there would be nothing to show: such an answer is a `DecodeError`.
 
     Attributes:
         device_code: the device's own secret; never show it.

@@ -99,3 +99,57 @@ class ProviderGrant:
     extra: Mapping[str, Any] = extra_fields()
 
     __reduce__ = unpicklable
+
+
+@attrs.frozen(kw_only=True)
+class MiniProgramCode:
+    """
+    A QR code that a person scans with WeChat, whose mini program then says who they are.
+
+    Attributes:
+        qr_code: what to show, as the service sends it; the vendor's client says no more of it.
+        qr_code_id: asks `providers.qr_code_status` about it; whoever has it gets the answer.
+        expires_in: seconds the code lives.
+    """
+
+    qr_code: str = secret()
+    qr_code_id: str = secret()
+    expires_in: int | None = None
+    extra: Mapping[str, Any] = extra_fields()
+
+    __reduce__ = unpicklable
+
+
+@attrs.frozen(kw_only=True)
+class MiniProgramCodeStatus:
+    """
+    What has become of a QR code.
+
+    Attributes:
+        status: the service's word for it; which words there are is known nowhere.
+        provider_token: proves to `sign_in.provider` who scanned it; None until they have agreed.
+        expires_in: seconds, as the service counts them.
+    """
+
+    status: str
+    provider_token: str | None = secret(None)
+    expires_in: int | None = None
+    extra: Mapping[str, Any] = extra_fields()
+
+    __reduce__ = unpicklable
+
+
+@attrs.frozen(kw_only=True)
+class ProviderSubType:
+    """
+    How a third party's users sign in.
+
+    Attributes:
+        id: the third party.
+        provider_sub_type: the vendor's client knows of `"NO_AUTH_LOGIN"` (without a password) and
+            of an empty one.
+    """
+
+    id: str
+    provider_sub_type: str | None = None
+    extra: Mapping[str, Any] = extra_fields()

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from cloudbase_auth_async.testing import _outside, _tickets
+from cloudbase_auth_async.testing import _outside, _qr_codes, _tickets
 from cloudbase_auth_async.testing._control import Control
 from cloudbase_auth_async.testing._values import CaptchaPlace
 
@@ -79,6 +79,37 @@ class Arrangements:
             profile=profile,
             redirect_uri=redirect_uri,
         )
+
+    def approve_qr_code(
+        self,
+        qr_code_id: str,
+        *,
+        provider_user_id: str = "provider-user",
+        provider_user_name: str = "octocat",
+        profile: Mapping[str, str] | None = None,
+    ) -> None:
+        """
+        Let a person scan a QR code with the mini program, and agree.
+
+        Args:
+            qr_code_id: of `providers.qr_code`.
+            provider_user_id: who they are at the third party, whose `provider_id` is the mini
+                program's id.
+            provider_user_name: what they are called there.
+            profile: what else the third party tells: picture, email, locale and the like.
+        """
+        _outside.approve_qr_code(
+            self._control.state,
+            self._control.clock.wall(),
+            qr_code_id,
+            provider_user_id=provider_user_id,
+            provider_user_name=provider_user_name,
+            profile=profile,
+        )
+
+    def deny_qr_code(self, qr_code_id: str) -> None:
+        """Let a person scan a QR code with the mini program, and say no."""
+        _qr_codes.deny(self._control.state, self._control.clock.wall(), qr_code_id)
 
     def add_ticket_key(self) -> dict[str, str]:
         """Register a key for custom sign-in; return the content of a tcb_custom_login.json."""

@@ -25,6 +25,7 @@ _TABLES: Final = {
     "sudo": "sudo_token",
     "provider_tokens": "provider_token",
     "provider_codes": "provider_code",
+    "qr_codes": "qr_code_id",
     "captcha_passes": "captcha_token",
     "auth_codes": "code",
     "device_codes": "device_code",

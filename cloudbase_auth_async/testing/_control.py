@@ -174,6 +174,14 @@ def _mint_token(control: Control, members: dict[str, Any]) -> Mapping[str, Any]:
     return {"provider_token": token}
 
 
+def _approve_qr_code(control: Control, members: dict[str, Any]) -> Mapping[str, Any]:
+    _only(members, _ACCOUNT_FIELDS - {"provider_id"} | {"qr_code_id"})
+    _all_texts(members, but="profile")
+    qr_code_id = members.pop("qr_code_id", "")
+    _outside.approve_qr_code(control.state, control.clock.wall(), qr_code_id, **members)
+    return {}
+
+
 def _add_ticket_key(control: Control, _members: dict[str, Any]) -> Mapping[str, Any]:
     return _tickets.add_key(control.state)
 
@@ -205,6 +213,7 @@ _TABLE: Final[Mapping[str, Mapping[str, _Handler]]] = {
     "captchas": {"GET": _captchas, "POST": _require_captcha},
     "provider-codes": {"POST": _mint_code},
     "provider-tokens": {"POST": _mint_token},
+    "qr-codes": {"POST": _approve_qr_code},
     "ticket-keys": {"POST": _add_ticket_key},
     "state": {"DELETE": _clear},
 }

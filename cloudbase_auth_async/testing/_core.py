@@ -63,6 +63,11 @@ Third party's number and address      never the user's logins: nobody has verifi
 Third party's account of another      400/9 at bind, sign-up and `/user/trans/by/provider`;
 user                                  `/user/provider/{id}/trans` takes it away from them
 Second account of one third party     takes the place of the first
+QR code: status, life, picture        `waiting`, `approved` or `denied`, words of our own; 300 s;
+                                      opaque text. Once its `provider_token` is handed out, and
+                                      for another `wxAppId`, 404/5; the token is of the `wxAppId`
+Sub-type of a provider                empty for each
+What WeDa knows of a user             what `/user/me` has
 Unbinding the last way to sign in     allowed
 `/user/trans/by/provider`             the same user, with new tokens; the old session is over
 User name, third-party sign-up        5 to 24 characters, the narrower of two rules on one page

@@ -17,7 +17,7 @@ from cloudbase_auth_async.testing._values import Request
 _BODY_LIMIT: Final = 65_536
 _MASK: Final = "***"
 _SECRET_FIELDS: Final = frozenset(
-    {"code", "code_verifier", "key", "ticket", "authorization", "cookie"}
+    {"code", "code_verifier", "key", "ticket", "authorization", "cookie", "qrcodeid"}
 )
 _SECRET_ENDINGS: Final = ("token", "password", "secret", "_code", "_key")
 

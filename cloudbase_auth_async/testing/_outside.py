@@ -6,7 +6,7 @@ The facade and the control endpoints both arrange it here.
 
 from collections.abc import Mapping
 
-from cloudbase_auth_async.testing import _captcha, _provider_tokens
+from cloudbase_auth_async.testing import _captcha, _provider_tokens, _qr_codes
 from cloudbase_auth_async.testing._mistyped import check_name
 from cloudbase_auth_async.testing._routes import ROUTE_NAMES
 from cloudbase_auth_async.testing._state import BoundProvider, State
@@ -49,6 +49,26 @@ def provider_code(
     )
     return _provider_tokens.mint_code(
         state, account, now, profile=_texts(profile), redirect_uri=redirect_uri
+    )
+
+
+def approve_qr_code(
+    state: State,
+    now: float,
+    qr_code_id: str,
+    *,
+    provider_user_id: str = "provider-user",
+    provider_user_name: str = "octocat",
+    profile: Mapping[str, str] | None = None,
+) -> None:
+    """Let somebody scan a QR code that waits, and agree."""
+    _qr_codes.approve(
+        state,
+        now,
+        qr_code_id,
+        provider_user_id=provider_user_id,
+        provider_user_name=provider_user_name,
+        profile=_texts(profile),
     )
 
 

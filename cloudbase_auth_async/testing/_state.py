@@ -7,7 +7,7 @@ Only synchronous code touches it, so each request sees and leaves it whole.
 import secrets
 from collections import deque
 from collections.abc import Mapping, MutableMapping
-from typing import Any, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
 import attrs
 
@@ -134,6 +134,18 @@ class ProviderCode:
     expires_at: float
 
 
+@attrs.define(kw_only=True, eq=False)
+class QrCode:
+    """A QR code that waits for somebody with a mini program."""
+
+    wx_app_id: str
+    expires_at: float
+    status: Literal["waiting", "approved", "denied"] = "waiting"
+    # Who has scanned it and agreed, and what is told of them.
+    account: BoundProvider | None = None
+    profile: Mapping[str, str] = attrs.field(factory=dict[str, str], repr=False)
+
+
 @attrs.frozen(kw_only=True)
 class CaptchaPicture:
     """A picture that waits for its one answer."""
@@ -185,6 +197,7 @@ class State:
     provider_codes: dict[str, ProviderCode] = attrs.field(
         factory=dict[str, ProviderCode], repr=False
     )
+    qr_codes: dict[str, QrCode] = attrs.field(factory=dict[str, QrCode], repr=False)
     captcha_pictures: dict[str, CaptchaPicture] = attrs.field(
         factory=dict[str, CaptchaPicture], repr=False
     )

@@ -35,6 +35,10 @@ _FIELDS = st.sampled_from(
         "client_id",
         "anonymous_token",
         "confirm_password",
+        "envId",
+        "wxAppId",
+        "qrCodeId",
+        "provider_id",
     ]
 )
 _BODIES = (

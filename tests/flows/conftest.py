@@ -49,7 +49,7 @@ async def emulator() -> AsyncIterator[Emulator]:
 async def auth(emulator: Emulator) -> AsyncIterator[AuthClient]:
     """Return a client of it; when it is closed, none of its tasks is left."""
     before = asyncio.all_tasks()
-    async with emulator.client(close_timeout=0.2) as client:
+    async with emulator.client() as client:
         yield client
         emulator.faults.release()
     left = asyncio.all_tasks() - before - {asyncio.current_task()}

@@ -233,7 +233,17 @@ async def test_a_new_password_of_nobody(auth: AuthClient, person: Any) -> None:
         ({"expires_at": "soon"}, "to_dict"),
         ({"expires_at": True}, "to_dict"),
         ({"expires_at": None}, "to_dict"),
+        ({"expires_at": float("inf")}, "to_dict"),
+        ({"expires_at": float("nan")}, "to_dict"),
+        ({"expires_at": 10**400}, "to_dict"),
+        ({"expires_at": -1}, "to_dict"),
+        ({"expires_at": 253402300800}, "to_dict"),
+        ({"verification_id": ""}, "to_dict"),
+        ({"verification_id": "\ud800"}, "to_dict"),
+        ({"verification_token": "without its code"}, "to_dict"),
+        ({"doubtful": 1}, "to_dict"),
     ],
+    ids=range(17),
 )
 async def test_a_resume_that_is_none(auth: AuthClient, changed: Any, problem: str) -> None:
     """What `to_dict` did not write for this flow is refused, and not shown (B23)."""
@@ -264,6 +274,29 @@ async def test_bad_arguments(auth: AuthClient, person: Any) -> None:
     await auth.aclose()
     with pytest.raises(errors.ClientClosed):
         await flow.run(person(MAIL))
+
+
+@pytest.mark.parametrize("lives", [2**63 - 1, 0, -(2**63)], ids=["ages", "none", "less"])
+async def test_a_life_that_makes_no_sense(auth: AuthClient, emulator: Emulator, lives: int) -> None:
+    """However long the service says that a code lives, what is written down can be read."""
+    body = {"verification_id": "an id", "expires_in": lives}
+    emulator.faults.add("POST /verification", "status", status=200, body=body)
+    flow = auth.flows.sign_in_or_up(email=MAIL)
+    await flow.send()
+    assert flow.sent == (lives > 0)
+    saved = json.loads(json.dumps(flow.to_dict()))
+    assert auth.flows.sign_in_or_up(email=MAIL, resume=saved).to_dict() == saved
+
+
+@pytest.mark.parametrize("code", ["", None, 123456, "\ud800"], ids=range(4))
+async def test_a_code_that_is_none(auth: AuthClient, sent: Any, code: Any) -> None:
+    """What can be no code is named when it is given, and not sent."""
+    flow = auth.flows.sign_in_or_up(email=MAIL)
+    await flow.send()
+    with pytest.raises(errors.ConfigurationError, match="code"):
+        await flow.complete(code)
+    assert sent() == ["POST /verification"]
+    assert flow.sent
 
 
 async def test_secrets_do_not_show(auth: AuthClient, emulator: Emulator) -> None:

@@ -121,9 +121,30 @@ async def test_nonsense_and_secrets(auth: AuthClient, emulator: Emulator) -> Non
     """Wrong arguments are named; nothing shows the device code (B23)."""
     with pytest.raises(errors.ConfigurationError, match="scope"):
         auth.flows.device_sign_in(scope="")
-    with pytest.raises(errors.ConfigurationError, match="device_code"):
-        auth.flows.device_sign_in(resume={})
     flow: Any = auth.flows.device_sign_in()
     assert repr(flow) == "<DeviceFlow>"
     with pytest.raises(TypeError, match="to_dict"):
         pickle.dumps(flow)
+
+
+@pytest.mark.parametrize(
+    ("changed", "field"),
+    [
+        ({"device_code": None}, "device_code"),
+        ({"device_code": "\ud800"}, "device_code"),
+        ({"expires_at": float("inf")}, "expires_at"),
+        ({"interval": "c4nary"}, "interval"),
+        (None, "data"),
+        (["c4nary"], "data"),
+    ],
+    ids=range(6),
+)
+async def test_a_resume_that_is_none(auth: AuthClient, changed: Any, field: str) -> None:
+    """What `to_dict` did not write is refused as `resume`, and not shown (B23)."""
+    flow = auth.flows.device_sign_in()
+    await _cut_short(flow, Screen(auth, alice=False))
+    saved: Any = flow.to_dict() | changed if isinstance(changed, dict) else changed or "c4nary"
+    with pytest.raises(errors.ConfigurationError, match=rf"^resume: .*{field}") as caught:
+        auth.flows.device_sign_in(resume=saved)
+    assert caught.value.argument == "resume"
+    assert "c4nary" not in str(caught.value)

@@ -74,7 +74,7 @@ async def test_upgrade_cancelled_at_each_await(
     for turns in range(45):
         place = f"+86 139{turns:08d}"
         auth.session(await auth.sign_in.anonymously())
-        async with emulator.client(device_id=f"device-{turns}", close_timeout=0.2) as guest:
+        async with emulator.client(device_id=f"device-{turns}") as guest:
             session = await _anonymous(guest)
             sub, asked = session.tokens.sub, person(place)
             flow = session.flows.upgrade(phone_number=place)

@@ -4,7 +4,7 @@
 //   `key`, what tcb_custom_login.json holds; `tickets`, a list of [uid, options];
 //   `signed`, a list of what `sign` of @cloudbase/signature-nodejs takes;
 //   `ours`, tickets to be checked with `publicKey` by its own JSON Web Token library.
-// Prints one object with an answer for each.
+// Prints one object with an answer for each, and with the names of the methods of `auth()`.
 
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
@@ -38,7 +38,11 @@ function checked(text) {
   return { id, ...sdk('jsonwebtoken').verify(token, told.publicKey, { ...options, complete: true }) }
 }
 
+const app = from('@cloudbase/node-sdk').init({ env: 'env', secretId: 'id', secretKey: 'key' })
+const methods = Object.getOwnPropertyNames(Object.getPrototypeOf(app.auth()))
+
 process.stdout.write(JSON.stringify({
+  methods: methods.filter((name) => name !== 'constructor'),
   tickets: (told.tickets ?? []).map(ticket),
   signed: (told.signed ?? []).map((request) => sdk('@cloudbase/signature-nodejs').sign(request)),
   ours: (told.ours ?? []).map(checked),

@@ -1,4 +1,4 @@
-// Devices, applications, other users, and what belongs to the vendor's other products.
+// Devices, applications, other users, WeDa, and the QR codes of mini programs.
 
 import { createHash } from 'node:crypto'
 
@@ -128,8 +128,9 @@ export const others = {
   },
 
   async getWedaUserInfo(t) {
-    const { auth } = await t.signedIn()
-    return t.call(() => auth.getWedaUserInfo())
+    const { auth, user } = await t.signedIn()
+    const got = await t.call(() => auth.getWedaUserInfo())
+    return { sub: got.sub === user.sub }
   },
 
   async getProviderSubType(t) {
@@ -137,14 +138,25 @@ export const others = {
   },
 
   async getMiniProgramCode(t) {
-    return t.call(() => t.client().getMiniProgramCode({ envId: t.env, wxAppId: 'wx1' }))
+    const got = await t.call(() => t.client().getMiniProgramCode(miniProgram(t)))
+    const texts = ['qr_code', 'qr_code_id'].every((name) => typeof got[name] === 'string')
+    return { texts, expires_in: got.expires_in }
   },
 
   async getMiniProgramQrCodeStatus(t) {
-    const given = { qrCodeId: 'q1', envId: t.env, wxAppId: 'wx1' }
-    return t.call(() => t.client().getMiniProgramQrCodeStatus(given))
+    const auth = t.client()
+    const { qr_code_id } = await auth.getMiniProgramCode(miniProgram(t))
+    const given = { ...miniProgram(t), qrCodeId: qr_code_id }
+    const before = await auth.getMiniProgramQrCodeStatus(given)
+    await t.control('POST', 'qr-codes', { qr_code_id })
+    const got = await t.call(() => auth.getMiniProgramQrCodeStatus(given))
+    const { provider_token, expires_in } = got
+    const { scope } = await auth.signInWithProvider({ provider_token })
+    return { statuses: [before.status, got.status], expires_in, scope }
   },
 }
+
+const miniProgram = (t) => ({ envId: t.env, wxAppId: 'wx1' })
 
 const infoOf = (t) => ({ client_id: t.env, response_type: 'code', scope: 'user', state: 's1' })
 const info = (got) => ({ client: got.client.id, scopes: got.scopes.map(({ id }) => id) })

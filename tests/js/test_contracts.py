@@ -57,6 +57,16 @@ WITH_A_SERVER: Final = frozenset(
         "updatePasswordByOld",
         "deleteMe",
         "checkUsername",  # which no service ever sees
+        "OAuth2Client.setCredentials",
+        "OAuth2Client.setAccessKeyCredentials",
+        "OAuth2Client.getAccessToken",
+        "OAuth2Client.getCredentials",
+        "OAuth2Client.getCredentialsSync",
+        "OAuth2Client.getCredentialsAsync",
+        "OAuth2Client.getScope",
+        "OAuth2Client.getGroups",
+        "OAuth2Client.request",
+        "weAppJwtDecodeAll",
     }
 )
 

@@ -1,5 +1,6 @@
 """The official server library for Node beside ours: the same tickets, the same signatures."""
 
+import importlib.util
 import json
 from collections.abc import Callable
 from datetime import timedelta
@@ -15,6 +16,7 @@ from cloudbase_auth_async._cloud_key import CloudKey
 from cloudbase_auth_async.testing import Emulator, ManualClock, Request
 
 SCRIPT: Final = Path(__file__).parent / "node_sdk.mjs"
+PARITY: Final = Path(__file__).parent.parent / "wire" / "parity.py"
 NOW: Final = 1_700_000_000.5
 URLS: Final = (
     "https://demo-env.ap-shanghai.tcb-api.tencentcloudapi.com/auth/v1/token/clientCredential",
@@ -39,6 +41,18 @@ def _short_key() -> dict[str, str]:
         serialization.NoEncryption(),
     )
     return {"private_key_id": "short", "private_key": pem.decode(), "env_id": "demo-env"}
+
+
+def test_no_method_is_forgotten(javascript: Callable[..., str]) -> None:
+    """Each method of its `auth()` has its row in the table of the README."""
+    spec = importlib.util.spec_from_file_location("node_sdk_parity", PARITY)
+    assert spec is not None
+    assert spec.loader is not None
+    parity = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(parity)
+    told = json.loads(javascript(SCRIPT, now=int(NOW * 1000)))
+    rows = {row.method for row in parity.NODE_SDK}
+    assert rows == {f"app.auth().{name}" for name in told["methods"]}
 
 
 @pytest.mark.parametrize("size", ["usual", "short"])

@@ -341,10 +341,10 @@ async def test_sign_out_of_a_sign_in_that_was_followed(
 
 
 async def test_sign_out_of_who_follows_a_later_sign_in(world: Any) -> None:
-    """Signed out while the answer to such a writing is lost, nothing stays in the store (B9)."""
+    """Signed out while the answer to such a writing is lost, the later sign-in lives on (B9)."""
     a, b = await world.joined(2)
     session, pair = await world.kept(a), await _again(a)
-    await world.kept(b)
+    later = await world.kept(b)
     gate = a.store.pause("replace", done=True)
     a.store.loses = lambda _, name: name == "replace"
     adopting = asyncio.create_task(session.adopt(pair))
@@ -353,6 +353,9 @@ async def test_sign_out_of_who_follows_a_later_sign_in(world: Any) -> None:
     gate.released.set()
     with pytest.raises(errors.NotSignedIn):
         await adopting
+    assert _kept(world).refresh_token == pair.refresh_token
+    assert (await later.user.me()).sub == pair.sub
+    await later.sign_out()
     assert KEY not in world.disk._records
     assert not world.lives(pair.access_token)
 

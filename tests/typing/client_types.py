@@ -7,8 +7,11 @@ from cloudbase_auth_async import AuthClient, TokenPair
 from cloudbase_auth_async.models import (
     AuthorizationInfo,
     ClientInfo,
+    MiniProgramCode,
+    MiniProgramCodeStatus,
     ProviderGrant,
     ProviderRedirect,
+    ProviderSubType,
     ScopeInfo,
     SendLimit,
     ThirdPartyProfile,
@@ -24,14 +27,15 @@ async def signing_in(auth: AuthClient) -> None:
         await auth.sign_in.code("proof", username="name", captcha_token="captcha"), TokenPair
     )
     assert_type(await auth.sign_in.anonymously(provider_token="token"), TokenPair)
+    assert_type(await auth.sign_in.anonymously(captcha_token="captcha"), TokenPair)
     assert_type(await auth.sign_in.provider("token"), TokenPair)
     assert_type(
         await auth.sign_in.provider(
-            "token", provider_id="github", force_disable_sign_up=True, sync_profile=False
+            "token", provider_id="github", force_disable_sign_up=True, captcha_token="captcha"
         ),
         TokenPair,
     )
-    assert_type(await auth.sign_in.custom("ticket"), TokenPair)
+    assert_type(await auth.sign_in.custom("ticket", captcha_token="captcha"), TokenPair)
     assert_type(await auth.token.password_grant("name", "password"), TokenPair)
     assert_type(
         await auth.token.authorization_code("code", redirect_uri="uri", code_verifier="verifier"),
@@ -70,6 +74,20 @@ async def third_parties(auth: AuthClient, others: Mapping[str, str]) -> None:
         assert_type(grant.provider_profile.meta, Mapping[str, Any] | None)
     patched = await auth.providers.patch("token", provider_params={"code": "code"})
     assert_type(patched, ProviderGrant)
+    sub_type = await auth.providers.sub_type()
+    assert_type(sub_type, ProviderSubType)
+    assert_type(sub_type.provider_sub_type, str | None)
+
+
+async def a_mini_program(auth: AuthClient) -> None:
+    """A code to show, and what comes of it."""
+    shown = await auth.providers.qr_code("wx1", env="env-id")
+    assert_type(shown, MiniProgramCode)
+    assert_type(shown.qr_code, str)
+    told = await auth.providers.qr_code_status(shown.qr_code_id, wx_app_id="wx1")
+    assert_type(told, MiniProgramCodeStatus)
+    assert_type(told.status, str)
+    assert_type(told.provider_token, str | None)
 
 
 async def from_outside(auth: AuthClient) -> None:
@@ -80,7 +98,7 @@ async def from_outside(auth: AuthClient) -> None:
         ),
         None,
     )
-    assert_type(await auth.accounts.exists("name"), bool)
+    assert_type(await auth.accounts.exists("name", captcha_token="captcha"), bool)
     info = await auth.authorization.info(scope="user sso", locale="zh-CN")
     assert_type(info, AuthorizationInfo)
     assert_type(info.client, ClientInfo)

@@ -1,5 +1,6 @@
 """Never run: the type checkers read it in strict mode and find the inferred types right."""
 
+import functools
 from typing import Any, assert_type
 
 from cloudbase_auth_async import AuthClient, TokenPair, TokenSession
@@ -17,13 +18,27 @@ async def show(codes: DeviceAuthorization) -> None:
     assert_type(codes.user_code, str)
 
 
+class Reader:
+    """Stand for another person."""
+
+    async def __call__(self, sent: Verification) -> str:
+        """Read a code."""
+        return await ask(sent)
+
+
 async def client_flows(auth: AuthClient) -> None:
     """What needs no user."""
     flow = auth.flows.sign_in_or_up(email="a@example.com")
     assert_type(flow, CodeFlow[TokenPair])
     assert_type(await flow.send(), Verification)
+    assert_type(await flow.send(captcha_token="a token"), Verification)
     assert_type(await flow.complete("123456"), TokenPair)
+    assert_type(await flow.complete("123456", captcha_token="a token"), TokenPair)
     assert_type(await flow.run(ask), TokenPair)
+    assert_type(await flow.run(Reader()), TokenPair)
+    assert_type(await flow.run(lambda sent: ask(sent)), TokenPair)  # noqa: PLW0108
+    assert_type(await flow.run(functools.partial(ask)), TokenPair)
+    assert_type(await flow.run(lambda _: "123456"), TokenPair)
     assert_type(flow.to_dict(), dict[str, Any])
     reset = auth.flows.reset_password(email="a@example.com", new_password="new")
     assert_type(reset, CodeFlow[None])
@@ -31,6 +46,7 @@ async def client_flows(auth: AuthClient) -> None:
     device = auth.flows.device_sign_in()
     assert_type(device, DeviceFlow)
     assert_type(await device.run(show), TokenPair)
+    assert_type(await device.run(print), TokenPair)
     assert_type(device.authorization, DeviceAuthorization | None)
     assert_type(device.to_dict(), dict[str, Any])
 

@@ -1,7 +1,8 @@
 """Never run: the type checkers read it in strict mode and find the inferred types right."""
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import assert_type
+from typing import Any, assert_type
 
 from cloudbase_auth_async import TokenPair, TokenSession, UserProfile
 from cloudbase_auth_async._call import Call
@@ -27,6 +28,13 @@ async def account(session: TokenSession) -> None:
     assert_type(profile, UserProfile)
     assert_type(profile.email_verified, bool | None)
     assert_type(profile.last_sign_in_at, datetime | None)
+    assert_type(profile.login_type, str | None)
+    assert_type(
+        await session.user.update_password(
+            new_password="new", confirm_password="new", captcha_token="captcha"
+        ),
+        None,
+    )
     assert_type(
         await session.user.edit_contact(
             email="a@example.com", sudo_token="sudo", verification_token="proof"
@@ -41,6 +49,7 @@ async def account(session: TokenSession) -> None:
     assert_type(history.data, tuple[SecurityEvent, ...])
     assert_type(history.data[0].created_at, datetime | None)
     assert_type(history.page_token, str | None)
+    assert_type(await session.user.weda_info(), Mapping[str, Any])
 
 
 async def own_code(session: TokenSession) -> None:

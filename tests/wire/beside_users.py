@@ -186,6 +186,19 @@ async def patch(s: Any) -> Work:
     return s.auth.providers.patch(token, provider_id="github", provider_params=parameters)
 
 
+async def qr_code_status(s: Any) -> Work:
+    """`getMiniProgramQrCodeStatus`."""
+    shown = await s.auth.providers.qr_code("wx1")
+    s.emulator.approve_qr_code(shown.qr_code_id)
+    return s.auth.providers.qr_code_status(shown.qr_code_id, wx_app_id="wx1")
+
+
+async def weda_info(s: Any) -> Work:
+    """`getWedaUserInfo`."""
+    session, _ = await s.signed_in()
+    return session.user.weda_info()
+
+
 async def bind(s: Any) -> Work:
     """`bindWithProvider`, `toBindIdentity`."""
     session, _ = await s.signed_in()
@@ -298,6 +311,10 @@ OURS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "grantProviderToken": grant,
     "grantProviderToken: parameters": grant_by_parameters,
     "patchProviderToken": patch,
+    "getProviderSubType": lambda s: s.auth.providers.sub_type(),
+    "getMiniProgramCode": lambda s: s.auth.providers.qr_code("wx1"),
+    "getMiniProgramQrCodeStatus": qr_code_status,
+    "getWedaUserInfo": weda_info,
     "bindWithProvider": bind,
     "toBindIdentity": bind,
     "getProviders": list_providers,

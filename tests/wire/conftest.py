@@ -3,7 +3,9 @@
 import asyncio
 import base64
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+import socket
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -93,6 +95,11 @@ OPERATIONS = (
     Operation(
         "providers.patch", lambda c: c.providers.patch("a-token", provider_params={"iv": "x"})
     ),
+    Operation("providers.qr_code", lambda c: c.providers.qr_code("wx1")),
+    Operation(
+        "providers.qr_code_status", lambda c: c.providers.qr_code_status("a-code", wx_app_id="wx1")
+    ),
+    Operation("providers.sub_type", lambda c: c.providers.sub_type()),
     Operation(
         "accounts.reset_password",
         lambda c: c.accounts.reset_password(
@@ -125,6 +132,7 @@ OPERATIONS = (
     ),
     Operation("user.find", lambda c: held(c).user.find(username="alice")),
     Operation("user.security_history", lambda c: held(c).user.security_history()),
+    Operation("user.weda_info", lambda c: held(c).user.weda_info()),
     Operation("session.verification.send", lambda c: held(c).verification.send(phone_number=PHONE)),
     Operation("devices.revoke", lambda c: held(c).devices.revoke("tablet"), answers=False),
     Operation("devices.revoke_all", lambda c: held(c).devices.revoke_all(), answers=False),
@@ -171,7 +179,7 @@ class Kit:
     @staticmethod
     async def failure(work: Awaitable[Any]) -> CloudBaseAuthError:
         """Return the error of ours that a call ends in; anything else is the test's failure."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             try:
                 answer = await work
             except CloudBaseAuthError as error:
@@ -216,6 +224,19 @@ def emulate(closing: AsyncExitStack) -> Callable[..., Awaitable[Emulator]]:
         return emulator
 
     return make
+
+
+@pytest.fixture
+def kept_port() -> Iterator[int]:
+    """Hold a port for an emulator that is opened more than once: nobody gets it in between."""
+    with socket.socket() as held:
+        if sys.platform == "linux":  # elsewhere two sockets do not share one, listening or not
+            held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        held.bind(("127.0.0.1", 0))
+        port: int = held.getsockname()[1]
+        if sys.platform != "linux":
+            held.close()
+        yield port
 
 
 @pytest.fixture

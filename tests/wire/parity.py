@@ -24,9 +24,11 @@ class Row:
     One operation of an official client.
 
     Attributes:
-        theirs: the method, and after a colon which use of it, where its uses are several of ours.
+        theirs: the method, of the class `Auth` unless it says otherwise, and after a colon which
+            use of it, where its uses are several of ours.
         ours: what we have for it, in the order it is called; nothing where it is not offered.
-        wire: what is sent, below `/auth/v1` unless it says otherwise; empty for nothing.
+        wire: what is sent, below `/auth/v1` unless it says otherwise; empty for nothing, and with
+            commas for several.
         note: why it is not offered, or how ours differs in use.
         seen: the test that shows it.
     """
@@ -46,7 +48,7 @@ class Row:
         """Write the row as a line of the README's table."""
         method, colon, use = self.theirs.partition(":")
         ours = ", ".join(f"`{name}`" for name in self.ours)
-        wire = f"`{self.wire}`" if self.wire else "none"
+        wire = ", ".join(f"`{call}`" for call in self.wire.split(", ")) if self.wire else "none"
         text = "; ".join(part for part in (ours, self.note) if part)
         name = self.seen.removeprefix(f"{_HERE}::")
         mark = "" if self.seen == ABSENT else "✓ "
@@ -66,9 +68,13 @@ def _absent(theirs: str, wire: str, why: str) -> Row:
 
 
 _SECOND: Final = "the v2 paths are documented nowhere"
-_PRODUCT: Final = "belongs to another product of the vendor"
+_KEY: Final = "POST /auth/v2/signin/publichkey"
+_KEYED: Final = "it encrypts with a key of the v2 paths, which are documented nowhere"
 _BROWSER: Final = "works on a browser's address bar"
-_WECHAT: Final = "goes through the WeChat cloud"
+_CALLBACK: Final = f"leads to `getInitialSession`, which {_BROWSER}"
+_WECHAT: Final = (
+    "goes through `wx.cloud.callFunction` inside of WeChat, and is no HTTP call of a Python program"
+)
 
 _SIGNING_IN: Final = (
     _both("signIn", "auth.sign_in.password", "POST /signin"),
@@ -94,8 +100,8 @@ _SIGNING_IN: Final = (
         "what it answers is known nowhere, and their own call is refused by `fetch`",
     ),
     _both("resetPassword", "auth.accounts.reset_password", "POST /reset"),
-    _absent("getPublicKey", "POST /auth/v2/signin/publichkey", _SECOND),
-    _absent("getEncryptParams", "", f"it encrypts for the v2 paths, and {_SECOND}"),
+    _absent("getPublicKey", _KEY, _SECOND),
+    _absent("getEncryptParams", _KEY, _KEYED),
     _absent("getParamsByVersion", "", f"it chooses between paths, and {_SECOND}"),
 )
 
@@ -149,7 +155,6 @@ _SESSIONS: Final = (
         f"{_BROWSER}; a callback's `code` goes to `auth.providers.grant`, what that brings to"
         " `auth.sign_in.provider`",
     ),
-    _absent("restoreUrlState", "", _BROWSER),
 )
 
 _USER: Final = (
@@ -171,16 +176,16 @@ _USER: Final = (
     ),
     _absent(
         "modifyPassword",
-        "POST /auth/v2/signin/publichkey",
-        f"it encrypts, and {_SECOND}; `session.user.edit` changes a password by the old one",
+        f"{_KEY}, POST /user/basic/edit",
+        f"{_KEYED}; `session.user.edit` changes a password by the old one",
     ),
     _absent(
         "modifyPasswordWithoutLogin",
-        "POST /auth/v2/signin/password/update",
+        f"{_KEY}, POST /auth/v2/signin/password/update",
         f"{_SECOND}; `auth.accounts.reset_password` changes one by a code",
     ),
     _both("deleteMe", "session.user.delete", "DELETE /user/me"),
-    _absent("getWedaUserInfo", "GET /plugin/weda/userinfo", _PRODUCT),
+    _both("getWedaUserInfo", "session.user.weda_info", "GET /plugin/weda/userinfo"),
 )
 
 _THIRD_PARTIES: Final = (
@@ -195,9 +200,9 @@ _THIRD_PARTIES: Final = (
         "changeBoundProvider", "session.providers.change", "POST /user/provider/{provider_id}/trans"
     ),
     _both("transByProvider", "session.providers.transfer", "PATCH /user/trans/by/provider"),
-    _absent("getProviderSubType", "POST /mgr/provider/providerSubType", _PRODUCT),
-    _absent("getMiniProgramCode", "POST /qrcode/generate", _PRODUCT),
-    _absent("getMiniProgramQrCodeStatus", "POST /qrcode/get/status", _PRODUCT),
+    _both("getProviderSubType", "auth.providers.sub_type", "POST /mgr/provider/providerSubType"),
+    _both("getMiniProgramCode", "auth.providers.qr_code", "POST /qrcode/generate"),
+    _both("getMiniProgramQrCodeStatus", "auth.providers.qr_code_status", "POST /qrcode/get/status"),
 )
 
 _APPLICATIONS: Final = (
@@ -212,6 +217,42 @@ _APPLICATIONS: Final = (
 JAVASCRIPT: Final = (
     *_SIGNING_IN, *_CODES, *_SESSIONS, *_USER, *_THIRD_PARTIES, *_APPLICATIONS
 )  # fmt: skip
+
+# The classes beside it, every public method; and the one function that is exported.
+CLASSES: Final = (
+    _absent("CloudbaseOAuth.initializeSession", "", _CALLBACK),
+    _absent("OAuth2Client.setGetInitialSession", "", _CALLBACK),
+    _absent("OAuth2Client.setOnInitialSessionObtained", "", _CALLBACK),
+    _absent("OAuth2Client.initialize", "", _CALLBACK),
+    _held(
+        "OAuth2Client.setCredentials",
+        "auth.session",
+        "`session.adopt` where the same user's session goes on with them",
+    ),
+    _held("OAuth2Client.setAccessKeyCredentials", "auth.session", "with an `access_token` alone"),
+    _held("OAuth2Client.getAccessToken", "session.access_token"),
+    _both(
+        "OAuth2Client.request",
+        "session.middleware",
+        "GET /user/me",
+        "or any other path: it signs what an `aiohttp.ClientSession` sends to the environment",
+    ),
+    _absent("OAuth2Client.wxCloudCallFunction", "", _WECHAT),
+    _held("OAuth2Client.getCredentials", "session.access_token session.tokens"),
+    _held("OAuth2Client.getCredentialsSync", "session.tokens"),
+    _held("OAuth2Client.getCredentialsAsync", "session.access_token session.tokens"),
+    _held("OAuth2Client.getScope", "session.tokens", "its `scope`"),
+    _held("OAuth2Client.getGroups", "session.tokens", "its `groups`"),
+    _both("OAuth2Client.refreshToken", "session.refresh", "POST /token"),
+    _absent("Captcha.isMatch", "", "it tells a mini program from a browser"),
+    _both(
+        "Captcha.request",
+        "AuthClient",
+        "POST /signin",
+        "its argument `captcha`, for this and every other call",
+    ),
+    _held("weAppJwtDecodeAll", "session.unverified_claims"),
+)
 
 _CONTEXT: Final = "it reads the environment of a cloud function"
 _ADMIN: Final = "`auth.getUserInfoForAdmin` is a call of another interface"
@@ -233,7 +274,7 @@ NODE_SDK: Final = (
     Row("app.auth().createTicket", ("TicketSigner",), seen=f"{_NODE}::test_same_tickets"),
 )
 
-ROWS: Final = (*JAVASCRIPT, *NODE_SDK)
+ROWS: Final = (*JAVASCRIPT, *CLASSES, *NODE_SDK)
 
 
 def row_of(name: str) -> Row:

@@ -119,6 +119,8 @@ FIELDS: Final[Mapping[str, tuple[str, str]]] = {
     "deviceAuthorize": ("auth.device.authorize", "client_id scope"),
     "createCaptchaData": ("auth.captcha.create", "state redirect_uri"),
     "verifyCaptchaData": ("auth.captcha.verify", "token key"),
+    "getMiniProgramCode": ("auth.providers.qr_code", "envId wxAppId"),
+    "getMiniProgramQrCodeStatus": ("auth.providers.qr_code_status", "qrCodeId envId wxAppId"),
     "refreshTokenForce": ("session.refresh", "version"),
 }
 
@@ -129,6 +131,11 @@ RENAMED: Final[Mapping[str, str]] = {
     "changeBoundProvider.trans_token": "provider_trans_token",
     "queryUserProfile.id": "ids",
     "getUserBehaviorLog.type": "sign_ins",
+    "getMiniProgramCode.envId": "env",
+    "getMiniProgramCode.wxAppId": "wx_app_id",
+    "getMiniProgramQrCodeStatus.qrCodeId": "qr_code_id",
+    "getMiniProgramQrCodeStatus.envId": "env",
+    "getMiniProgramQrCodeStatus.wxAppId": "wx_app_id",
     # Here it is the application that asks; elsewhere our own client.
     "authorize.client_id": "client_id",
     "authorizeInfo.client_id": "client_id",
@@ -137,7 +144,8 @@ RENAMED: Final[Mapping[str, str]] = {
 _CLIENT: Final = "the client's own, an argument of `AuthClient`"
 _SECOND: Final = "chooses the v2 paths, which are documented nowhere"
 _RULED: Final = "fixed by what the coroutine is for"
-_EDITED: Final = "changed by a call of its own, which wants a proof"
+_KEYED: Final = "encrypts with a key of the v2 paths, which are documented nowhere"
+_EDITED: Final = "changed by `session.user.edit`, or with a proof by `session.user.edit_contact`"
 _READ_ONLY: Final = "the service's own word"
 _WECHAT: Final = "named in the type, where the profile that is read has other names"
 
@@ -146,9 +154,9 @@ LEFT_OUT: Final[Mapping[str, str]] = {
     "*.client_id": _CLIENT,
     "grantToken.client_secret": _CLIENT,
     "*.version": _SECOND,
-    "signIn.isEncrypt": _SECOND,
-    "signIn.params": _SECOND,
-    "signIn.public_key_thumbprint": _SECOND,
+    "signIn.isEncrypt": _KEYED,
+    "signIn.params": _KEYED,
+    "signIn.public_key_thumbprint": _KEYED,
     "signIn.query": "is taken out before anything is sent",
     "getUserInfo.query": _SECOND,
     "*.verify_opt": "what it means is known nowhere",
@@ -161,10 +169,10 @@ LEFT_OUT: Final[Mapping[str, str]] = {
     "toBindIdentity.fireEvent": "for the page's own listeners",
     "*.credentials": "a session has its own tokens",
     "setUserProfile.email": _EDITED,
-    "setUserProfile.email_verified": _EDITED,
+    "setUserProfile.email_verified": _READ_ONLY,
     "setUserProfile.phone_number": _EDITED,
-    "setUserProfile.providers": _EDITED,
-    "setUserProfile.hasPassword": _EDITED,
+    "setUserProfile.providers": "changed by `session.providers.bind`, `unbind` and `change`",
+    "setUserProfile.hasPassword": _READ_ONLY,
     "setUserProfile.sub": _READ_ONLY,
     "setUserProfile.uid": _READ_ONLY,
     "setUserProfile.groups": _READ_ONLY,

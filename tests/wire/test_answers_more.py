@@ -102,6 +102,27 @@ async def test_a_token_is_replaced(emulator: Emulator, auth: AuthClient) -> None
     assert grant.provider_token != old
 
 
+async def test_a_scanned_code_signs_in(emulator: Emulator, auth: AuthClient) -> None:
+    """A QR code waits until its person agrees; what it then brings signs in the same user."""
+    subs: set[str | None] = set()
+    for _ in range(2):
+        code = await auth.providers.qr_code("wx1")
+        assert isinstance(code, models.MiniProgramCode)
+        assert code.expires_in == 300
+        waiting = await auth.providers.qr_code_status(code.qr_code_id, wx_app_id="wx1")
+        assert (waiting.status, waiting.provider_token) == ("waiting", None)
+        emulator.approve_qr_code(code.qr_code_id, provider_user_id="open-id")
+        agreed = await auth.providers.qr_code_status(code.qr_code_id, wx_app_id="wx1")
+        assert isinstance(agreed, models.MiniProgramCodeStatus)
+        assert (agreed.status, agreed.expires_in) == ("approved", 3600)
+        assert agreed.provider_token is not None
+        subs.add((await auth.sign_in.provider(agreed.provider_token)).sub)
+    assert len(subs) == 1
+    assert await auth.providers.sub_type() == models.ProviderSubType(
+        id="weda", provider_sub_type=""
+    )
+
+
 async def test_a_ticket_signs_in(emulator: Emulator, auth: AuthClient) -> None:
     """A ticket of one's own server signs a user in, the same one each time."""
     key = emulator.add_ticket_key()
@@ -215,6 +236,18 @@ FULL: Mapping[str, tuple[dict[str, Any], Any]] = {
             ),
         ),
     ),
+    "providers.qr_code": (
+        {"qr_code": "q", "qr_code_id": "i", "expires_in": 300},
+        models.MiniProgramCode(qr_code="q", qr_code_id="i", expires_in=300),
+    ),
+    "providers.qr_code_status": (
+        {"status": "s", "provider_token": "t", "expires_in": 3600},
+        models.MiniProgramCodeStatus(status="s", provider_token="t", expires_in=3600),
+    ),
+    "providers.sub_type": (
+        {"id": "weda", "provider_sub_type": "NO_AUTH_LOGIN"},
+        models.ProviderSubType(id="weda", provider_sub_type="NO_AUTH_LOGIN"),
+    ),
     "authorization.info": (
         {
             "client": dict.fromkeys(("id", "name", "description", "picture", "url"), "x"),
@@ -249,8 +282,14 @@ SECRET = [
     models.ProviderRedirect(uri="u"),
     models.ProviderGrant(provider_token="t"),
     models.ThirdPartyProfile(token="t", raw={}),
+    models.MiniProgramCode(qr_code="q", qr_code_id="i"),
+    models.MiniProgramCodeStatus(status="s", provider_token="t"),
 ]
-PLAIN = [models.SendLimit(**LIMIT), FULL["authorization.info"][1]]
+PLAIN = [
+    models.SendLimit(**LIMIT),
+    FULL["authorization.info"][1],
+    models.ProviderSubType(id="weda"),
+]
 
 
 @pytest.mark.parametrize("value", SECRET, ids=lambda value: type(value).__name__)

@@ -69,6 +69,7 @@ CALLS: Mapping[str, Case] = {
             "locale": TEXT,
             "provider_token": TEXT,
             "anonymous_token": TEXT,
+            "captcha_token": TOKEN,
         },
     ),
     "sign_up.register by mail": (
@@ -89,7 +90,8 @@ CALLS: Mapping[str, Case] = {
     "verification.verify": (
         lambda a: a.verification.verify,
         {"verification_id": CANARY, "verification_code": CANARY},
-        {"verification_id": without_none(TEXT), "verification_code": without_none(TEXT)},
+        {"verification_id": without_none(TEXT), "verification_code": without_none(TEXT)}
+        | {"captcha_token": TOKEN},
     ),
     "device.authorize": (
         lambda a: a.device.authorize,
@@ -115,17 +117,18 @@ CALLS: Mapping[str, Case] = {
     "user.update_password": (
         lambda a: session(a).user.update_password,
         {"new_password": CANARY, "old_password": CANARY, "sudo_token": CANARY},
-        {"new_password": without_none(TEXT), "old_password": TEXT, "sudo_token": TEXT},
+        {"new_password": without_none(TEXT), "old_password": TEXT, "sudo_token": TEXT}
+        | {"confirm_password": (*TEXT, f"{CANARY}-2"), "captcha_token": TOKEN},
     ),
     "user.delete": (
         lambda a: session(a).user.delete,
         {"sudo_token": CANARY},
-        {"sudo_token": TEXT},
+        {"sudo_token": TEXT, "captcha_token": TOKEN},
     ),
     "user.sudo": (
         lambda a: session(a).user.sudo,
         {"password": CANARY},
-        {"password": without_none(TEXT)},
+        {"password": without_none(TEXT), "captcha_token": TOKEN},
     ),
     "user.sudo by code": (
         lambda a: session(a).user.sudo,

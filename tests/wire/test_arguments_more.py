@@ -42,7 +42,11 @@ CALLS: Mapping[str, Case] = {
         {"verification_token": CANARY},
         {"verification_token": NEEDED, "username": TEXT, "captcha_token": TOKEN},
     ),
-    "sign_in.anonymously": (lambda a: a.sign_in.anonymously, {}, {"provider_token": TEXT}),
+    "sign_in.anonymously": (
+        lambda a: a.sign_in.anonymously,
+        {},
+        {"provider_token": TEXT, "captcha_token": TOKEN},
+    ),
     "sign_in.provider": (
         lambda a: a.sign_in.provider,
         {"provider_token": CANARY},
@@ -51,9 +55,14 @@ CALLS: Mapping[str, Case] = {
             "provider_id": TEXT,
             "force_disable_sign_up": FLAG,
             "sync_profile": FLAG,
+            "captcha_token": TOKEN,
         },
     ),
-    "sign_in.custom": (lambda a: a.sign_in.custom, {"ticket": CANARY}, {"ticket": NEEDED}),
+    "sign_in.custom": (
+        lambda a: a.sign_in.custom,
+        {"ticket": CANARY},
+        {"ticket": NEEDED, "captcha_token": TOKEN},
+    ),
     "verification.send": (
         lambda a: a.verification.send,
         {"email": MAIL},
@@ -107,6 +116,17 @@ CALLS: Mapping[str, Case] = {
             "provider_params": (*TEXTS, None, {}),
         },
     ),
+    "providers.qr_code": (
+        lambda a: a.providers.qr_code,
+        {"wx_app_id": CANARY},
+        {"wx_app_id": NEEDED, "env": TEXT},
+    ),
+    "providers.qr_code_status": (
+        lambda a: a.providers.qr_code_status,
+        {"qr_code_id": CANARY, "wx_app_id": CANARY},
+        {"qr_code_id": NEEDED, "wx_app_id": NEEDED, "env": TEXT},
+    ),
+    "providers.sub_type": (lambda a: a.providers.sub_type, {}, {"provider_id": NEEDED}),
     "accounts.reset_password": (
         lambda a: a.accounts.reset_password,
         WHERE | PROVED,
@@ -114,6 +134,7 @@ CALLS: Mapping[str, Case] = {
             "phone_number": (*PHONES, None),
             "new_password": NEEDED,
             "verification_token": NEEDED,
+            "captcha_token": TOKEN,
         },
     ),
     "accounts.reset_password by mail": (
@@ -121,7 +142,11 @@ CALLS: Mapping[str, Case] = {
         {"email": MAIL} | PROVED,
         {"email": MAILS},
     ),
-    "accounts.exists": (lambda a: a.accounts.exists, {"username": CANARY}, {"username": NEEDED}),
+    "accounts.exists": (
+        lambda a: a.accounts.exists,
+        {"username": CANARY},
+        {"username": NEEDED, "captcha_token": TOKEN},
+    ),
     "authorization.info": (
         lambda a: a.authorization.info,
         {},

@@ -62,7 +62,7 @@ async def test_what_is_no_object_is_a_decode_error(
 
 
 # What an answer should be, and then a field of it that is not: its place and what it wants.
-WRONG: list[tuple[str, dict[str, Any], str, str]] = [
+WRONG: list[tuple[str, Any, str, str]] = [
     ("sign_in.password", {"access_token": 5}, "$.access_token", "a string"),
     ("sign_in.password", {}, "$", "a value"),
     ("sign_in.password", {"access_token": ""}, "$.access_token", ""),
@@ -114,6 +114,25 @@ WRONG: list[tuple[str, dict[str, Any], str, str]] = [
             ("meta", [], "an object"),
         )
     ),
+    ("providers.qr_code", {"qr_code": "q"}, "$", "a value"),
+    ("providers.qr_code", {"qr_code": 5, "qr_code_id": "i"}, "$.qr_code", "a string"),
+    ("providers.qr_code", {"qr_code": "q", "qr_code_id": []}, "$.qr_code_id", "a string"),
+    (
+        "providers.qr_code",
+        {"qr_code": "q", "qr_code_id": "i", "expires_in": "300"},
+        "$.expires_in",
+        "an integer",
+    ),
+    ("providers.qr_code_status", {"provider_token": "t"}, "$", "a value"),
+    ("providers.qr_code_status", {"status": 1}, "$.status", "a string"),
+    (
+        "providers.qr_code_status",
+        {"status": "s", "provider_token": 5},
+        "$.provider_token",
+        "a string",
+    ),
+    ("providers.sub_type", {"provider_sub_type": ""}, "$", "a value"),
+    ("providers.sub_type", {"id": "x", "provider_sub_type": 5}, "$.provider_sub_type", "a string"),
     ("accounts.exists", {}, "$", "a value"),
     ("accounts.exists", {"exist": None}, "$", "a value"),
     ("accounts.exists", {"exist": 1}, "$.exist", "true or false"),
@@ -143,6 +162,7 @@ WRONG: list[tuple[str, dict[str, Any], str, str]] = [
     ("user.security_history", {"data": [{"id": 5}]}, "$.data[0].id", "a string"),
     ("user.security_history", {"data": [{"created_at": 5}]}, "$.data[0].created_at", "an RFC 3339"),
     ("user.security_history", {"page_token": 5}, "$.page_token", "a string"),
+    ("user.weda_info", ["x"], "$", "an object"),
     ("session.verification.send", {"verification_id": 7}, "$.verification_id", "a string"),
     ("session.authorization.authorize", {"code": 5}, "$.code", "a string"),
     ("session.authorization.authorize", {"expires_in": "60"}, "$.expires_in", "an integer"),

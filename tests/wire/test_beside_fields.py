@@ -67,7 +67,9 @@ async def test_no_method_with_fields_is_forgotten() -> None:
     takes_nothing = {
         "getCredentials",
         "getLoginState",
+        "getProviderSubType",
         "getProviders",
+        "getWedaUserInfo",
         "hasLoginState",
         "hasLoginStateSync",
         "loginGroups",

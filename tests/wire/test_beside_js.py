@@ -46,9 +46,10 @@ def _sibling(name: str) -> Any:
 
 parity, beside = _sibling("parity"), _sibling("beside")
 OURS: Final[Mapping[str, Callable[[Any], Any]]] = (
-    _sibling("beside_tokens").OURS | _sibling("beside_users").OURS
+    _sibling("beside_tokens").OURS | _sibling("beside_users").OURS | _sibling("beside_classes").OURS
 )
 
+_NAMED: Final = {"AuthClient": AuthClient, "TicketSigner": TicketSigner}
 # Headers that come with the transport, theirs or ours.
 _TRANSPORT: Final = frozenset(
     {"accept", "accept-encoding", "connection", "content-length", "host", "user-agent"}
@@ -91,6 +92,10 @@ DIFFERENCES: Final[Mapping[str, Different]] = {
         "They send it everywhere; on these calls neither contract demands it.",
         at=["Bearer", "POST /revoke", "POST /captcha/data", "POST /captcha/data/verify"],
         but=["POST /verification"],
+    ),
+    "theirs: header x-request-id": Different(
+        "To a request that the program sends itself, ours adds its signature and nothing else.",
+        at=["OAuth2Client.request"],
     ),
     "theirs: body client_id": Different(
         "Ours names the client in the query, or its bearer does.",
@@ -143,6 +148,7 @@ DIFFERENCES: Final[Mapping[str, Different]] = {
         at=[
             "signIn: captcha required #4",
             "signIn: captcha required again #2",
+            "Captcha.request #4",
             "sendVerificationCodeToCurrentUser #3",
             "sendVerificationCodeToCurrentUser: again #1",
             "sendVerificationCodeToCurrentUser: again #4",
@@ -153,6 +159,7 @@ DIFFERENCES: Final[Mapping[str, Different]] = {
         at=[
             "signIn: captcha required #4",
             "signIn: captcha required again #2",
+            "Captcha.request #4",
             "sendVerificationCodeToCurrentUser: again #4",
         ],
     ),
@@ -348,7 +355,8 @@ def test_no_method_goes_unaccounted() -> None:
         if isinstance(node, ast.AnnAssign) and node.value and ast.unparse(node.target) == "HELPERS"
     )
     methods = {row.partition(":")[0] for row in TRANSCRIPT}
-    assert {row.method for row in parity.JAVASCRIPT} == methods | helpers
+    rows = (*parity.JAVASCRIPT, *parity.CLASSES)
+    assert {row.method for row in rows} == methods | helpers
     assert len({row.theirs for row in parity.ROWS}) == len(parity.ROWS)
 
 
@@ -358,8 +366,8 @@ async def test_ours_is_what_the_table_says(row: str, stage: Any) -> None:
     session = stage.auth.session(access_token="a-token")
     for name in parity.row_of(row).ours:
         root, _, path = name.partition(".")
-        roots = {"auth": stage.auth, "session": session, "TicketSigner": TicketSigner}
-        assert path == "" or operator.attrgetter(path)(roots[root])
+        found = {"auth": stage.auth, "session": session}.get(root)
+        assert operator.attrgetter(path or "__class__")(found or _NAMED[root]) is not None
         if row in OURS:
             assert re.search(rf"{re.escape(name)}\b", inspect.getsource(OURS[row])), name
 
@@ -370,8 +378,9 @@ async def test_ours_is_what_the_table_says(row: str, stage: Any) -> None:
 def test_not_offered(row: Any) -> None:
     """What is not offered has its reason, and no module of the library knows its path."""
     assert row.note.startswith("not offered: ")
-    path = row.wire.partition(" ")[2]
+    paths = [call.partition(" ")[2] for call in row.wire.split(", ") if call]
     library = [p for p in PACKAGE.rglob("*.py") if "testing" not in p.parts]
     texts = [p.read_text(encoding="utf-8") for p in library]
     assert len(texts) > 20
-    assert not path or not any(f'"{path}"' in text for text in texts)
+    # One that ours does not know is enough: of two calls the second may be one of ours.
+    assert not paths or not all(any(f'"{path}"' in text for text in texts) for path in paths)

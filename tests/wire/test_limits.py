@@ -62,16 +62,15 @@ def test_an_underscore_in_a_host_is_fine() -> None:
     assert AuthClient("env-id", base_url="https://auth_service.lan/auth/v1")
 
 
-async def test_a_service_that_changes_its_mind_locks_nobody_out() -> None:
+async def test_a_service_that_changes_its_mind_locks_nobody_out(kept_port: int) -> None:
     """What is remembered of a service goes first; it is not the only thing that is tried."""
-    old = Emulator(dialect="primary")
+    old = Emulator(dialect="primary", port=kept_port)
     async with AsyncExitStack() as stack:
         await old.__aenter__()
-        port = int(old.origin.rpartition(":")[2])
         auth = await stack.enter_async_context(old.client())
         await auth.sign_in.anonymously()
         await old.__aexit__(None, None, None)
-        new = await stack.enter_async_context(Emulator(dialect="documented", port=port))
+        new = await stack.enter_async_context(Emulator(dialect="documented", port=kept_port))
         await auth.sign_in.anonymously()
         paths = [entry.path.removeprefix("/auth/v1") for entry in new.journal]
         assert paths == ["/signin-anonymously", "/signin/anonymously"]

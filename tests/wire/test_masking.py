@@ -57,6 +57,7 @@ FIELDS: Mapping[str, Callable[[AuthClient], Awaitable[Any]]] = {
         "wx", other_params={"login_hint": f"{CANARY}-1", "secret": f"{CANARY}-2"}
     ),
     "state": lambda c: c.providers.redirect_uri("wx", state=CANARY),
+    "qr_code_id": lambda c: c.providers.qr_code_status(CANARY, wx_app_id="wx1"),
     "nonce": lambda c: c.token.authorization_code("a-code", nonce=CANARY),
     "code_challenge": lambda c: c.session(access_token="opaque").authorization.authorize(
         code_challenge=CANARY * 8, code_challenge_method="plain"
@@ -120,7 +121,7 @@ async def test_a_secret_of_a_megabyte(answered: int, raw: Raw, connect: Any, kit
     password = '"密' * 120_000  # just below what aiohttp calls too large
     began = time.process_time()
     error = await kit.failure(client.sign_in.password("alice", password))
-    assert time.process_time() - began < 3
+    assert time.process_time() - began < 10
     assert error.description == "x" * min(answered, 500)
 
 

@@ -17,6 +17,7 @@ OPERATIONS = ("sign_in.code", "sign_in.anonymously", "sign_in.provider", "sign_i
 OPERATIONS += ("token.password_grant", "token.authorization_code", "providers.redirect_uri")
 OPERATIONS += ("providers.grant", "providers.patch", "accounts.reset_password")
 OPERATIONS += ("accounts.exists", "authorization.info")
+OPERATIONS += ("providers.qr_code", "providers.qr_code_status", "providers.sub_type")
 
 # What an error name means in a call, where it is not what it means elsewhere.
 SIGN_IN = {"not_found": errors.UserNotFound, "unimplemented": errors.LoginMethodDisabled}
@@ -31,6 +32,9 @@ MEANS: Mapping[str, Mapping[str, type[errors.ApiError]]] = {
     "providers.redirect_uri": PROVIDERS,
     "providers.grant": PROVIDERS,
     "providers.patch": PROVIDERS,
+    "providers.qr_code": PROVIDERS,
+    "providers.qr_code_status": PROVIDERS,
+    "providers.sub_type": PROVIDERS,
     "accounts.reset_password": {"not_found": errors.UserNotFound},
 }
 # What it means in every other one.
@@ -116,6 +120,21 @@ async def test_a_third_party_that_says_no(emulator: Emulator, auth: AuthClient, 
         auth.sign_in.provider("made-up"),
     ):
         assert type(await kit.failure(call)) is errors.InvalidGrant
+
+
+async def test_a_code_that_nobody_has(emulator: Emulator, auth: AuthClient, kit: Any) -> None:
+    """A made-up code, one of another mini program, a used one, and one that has expired."""
+    used, old = [(await auth.providers.qr_code("wx1")).qr_code_id for _ in range(2)]
+    foreign = await kit.failure(auth.providers.qr_code("wx1", env="other-env"))
+    assert type(foreign) is errors.InvalidArgument
+    emulator.approve_qr_code(used)
+    other = await kit.failure(auth.providers.qr_code_status(used, wx_app_id="wx2"))
+    assert type(other) is errors.NotFound
+    assert (await auth.providers.qr_code_status(used, wx_app_id="wx1")).provider_token
+    emulator.time_travel(300)
+    for dead in ("made-up", used, old):
+        failure = await kit.failure(auth.providers.qr_code_status(dead, wx_app_id="wx1"))
+        assert type(failure) is errors.NotFound
 
 
 async def test_a_ticket_nobody_signed(auth: AuthClient, kit: Any) -> None:
@@ -204,14 +223,16 @@ async def test_what_a_service_does_not_have(dialect: str, emulate: Emulate, kit:
     """A service of the primary contract alone has none of these paths, and it says so once."""
     emulator = await emulate(dialect=dialect)
     async with emulator.client() as auth:
-        for name in ("providers.redirect_uri", "accounts.exists", "authorization.info"):
+        names = ("providers.redirect_uri", "accounts.exists", "authorization.info")
+        names += ("providers.qr_code", "providers.sub_type")
+        for name in names:
             if dialect == "primary":
                 assert isinstance(
                     await kit.failure(kit.operations[name].run(auth)), errors.NotFound
                 )
             else:
                 await kit.operations[name].run(auth)
-    assert len(emulator.journal) == 3
+    assert len(emulator.journal) == len(names)
 
 
 def solved(emulator: Emulator) -> str:

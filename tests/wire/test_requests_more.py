@@ -24,6 +24,10 @@ ANSWER = {
     "verification_token": "a-proof",
     "uri": "https://provider.example/",
     "provider_token": "a-token",
+    "qr_code": "a-picture",
+    "qr_code_id": "a-code",
+    "status": "waiting",
+    "id": "weda",
     "exist": True,
     "client": {"id": "demo-env"},
 }
@@ -197,6 +201,36 @@ TABLE = {
             "provider_params": {"code": "a-code"},
         },
     ),
+    "providers.qr_code": Row(
+        lambda a: a.providers.qr_code("wx1"),
+        "POST", "/qrcode/generate",
+        body={"envId": "demo-env", "wxAppId": "wx1"},
+    ),
+    "providers.qr_code of another environment": Row(
+        lambda a: a.providers.qr_code("wx1", env="other-env"),
+        "POST", "/qrcode/generate",
+        body={"envId": "other-env", "wxAppId": "wx1"},
+    ),
+    "providers.qr_code_status": Row(
+        lambda a: a.providers.qr_code_status("a-code", wx_app_id="wx1"),
+        "POST", "/qrcode/get/status",
+        body={"qrCodeId": "a-code", "envId": "demo-env", "wxAppId": "wx1"},
+    ),
+    "providers.qr_code_status of another environment": Row(
+        lambda a: a.providers.qr_code_status("a-code", wx_app_id="wx1", env="other-env"),
+        "POST", "/qrcode/get/status",
+        body={"qrCodeId": "a-code", "envId": "other-env", "wxAppId": "wx1"},
+    ),
+    "providers.sub_type": Row(
+        lambda a: a.providers.sub_type(),
+        "POST", "/mgr/provider/providerSubType",
+        body={"provider_id": "weda"},
+    ),
+    "providers.sub_type of another": Row(
+        lambda a: a.providers.sub_type("github"),
+        "POST", "/mgr/provider/providerSubType",
+        body={"provider_id": "github"},
+    ),
     "accounts.reset_password by SMS": Row(
         lambda a: a.accounts.reset_password(
             phone_number=PHONE, new_password="N3w-passw0rd", verification_token="a-proof"
@@ -303,28 +337,6 @@ async def test_a_token_goes_once_to_the_anonymous_user(kind: Any, emulator: Emul
         with pytest.raises(TransportError):
             await auth.sign_in.anonymously(provider_token="a-token")
     assert len(emulator.journal) == 1
-
-
-# The calls that take a captcha token, with one of theirs.
-CAPTCHA: Mapping[str, Callable[[AuthClient, str], Awaitable[Any]]] = {
-    "sign_in.password": lambda a, t: a.sign_in.password("alice", "x", captcha_token=t),
-    "sign_in.code": lambda a, t: a.sign_in.code("a-proof", captcha_token=t),
-    "token.password_grant": lambda a, t: a.token.password_grant("alice", "x", captcha_token=t),
-    "verification.send": lambda a, t: a.verification.send(email=MAIL, captcha_token=t),
-}
-
-
-@pytest.mark.parametrize("name", CAPTCHA)
-@pytest.mark.parametrize("dialect", ["auto", "documented", "primary"])
-async def test_a_captcha_token_goes_along(name: str, dialect: str, emulator: Emulator) -> None:
-    """A captcha token travels from the first request on: in its header, or in the query (B36)."""
-    row = Row(lambda a: CAPTCHA[name](a, "v1.solved/+="), "POST", "")
-    entry, _ = await sent(row, emulator, dialect=dialect, client_secret=None)
-    in_query = dialect == "primary"
-    assert entry.header("x-captcha-token") == (None if in_query else "v1.solved/+=")
-    assert entry.query.get("captcha_token") == ("v1.solved/+=" if in_query else None)
-    assert "captcha_token" not in (entry.json or {})
-    assert not (in_query and "target" in entry.json), "the primary contract has no such field"
 
 
 async def test_a_captcha_token_is_not_wasted_on_a_guess(emulate: Emulate) -> None:

@@ -39,6 +39,10 @@ ANSWER = {
     "provider_token": PROVIDER,
     "provider_profile": {"token": "c4nary-theirs", "at_hash": "c4nary-hash", "raw": [CANARY]},
     "uri": "https://provider.example/?state=c4nary-state",
+    "qr_code": "c4nary-picture",
+    "qr_code_id": "c4nary-qr-code",
+    "status": "waiting",
+    "id": "weda",
     "exist": True,
     "client": {"id": "demo-env", "surprise": CANARY},
     "surprise": "c4nary-extra",
@@ -84,6 +88,9 @@ CALLS: Mapping[str, Callable[[AuthClient], Awaitable[Any]]] = {
     "providers.patch": lambda c: c.providers.patch(
         PROVIDER, provider_params={"encryptedData": PROOF, "iv": SUDO, "code": CODE}
     ),
+    "providers.qr_code": lambda c: c.providers.qr_code("wx1"),
+    "providers.qr_code_status": lambda c: c.providers.qr_code_status(CODE, wx_app_id="wx1"),
+    "providers.sub_type": lambda c: c.providers.sub_type(),
     "accounts.reset_password": lambda c: c.accounts.reset_password(
         email="a@b.example", new_password=NEW, verification_token=PROOF
     ),
@@ -96,8 +103,9 @@ CALLS: Mapping[str, Callable[[AuthClient], Awaitable[Any]]] = {
     "token.introspect": lambda c: c.token.introspect(ACCESS),
     "token.revoke": lambda c: c.token.revoke(ACCESS),
     "user.me": lambda c: session(c).user.me(),
+    "user.weda_info": lambda c: session(c).user.weda_info(),
     "user.update_password": lambda c: session(c).user.update_password(
-        old_password=PASSWORD, new_password=NEW, sudo_token=SUDO
+        old_password=PASSWORD, new_password=NEW, sudo_token=SUDO, confirm_password=NEW
     ),
     "user.sudo": lambda c: session(c).user.sudo(password=PASSWORD),
     "user.sudo by code": lambda c: session(c).user.sudo(verification_token=PROOF),
@@ -275,12 +283,12 @@ async def test_an_error_of_a_shared_refresh_is_nobodys(raw: Raw, connect: Any, k
 
 
 async def test_a_call_cut_off_by_its_caller_leaves_no_trace(
-    emulator: Any, auth: AuthClient
+    emulator: Any, auth: AuthClient, leap: Callable[[float], None]
 ) -> None:
     """The traceback of a caller's own timeout shows no secret in the locals of our frames (B23)."""
-    emulator.faults.add("POST /signin", "hang")
+    emulator.faults.add("POST /signin", "hang").arrived.then(lambda: leap(21))
     with pytest.raises(TimeoutError) as caught:
-        async with asyncio.timeout(0.05):
+        async with asyncio.timeout(20):
             await auth.sign_in.password("alice", PASSWORD)
     assert leaks(caught.value) == []
 

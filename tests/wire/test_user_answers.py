@@ -82,7 +82,8 @@ async def test_extras_of_the_profile(emulator: Emulator, session: TokenSession) 
     assert (profile.locale, profile.created_from) == ("zh-cn", "invitation")
     assert profile.address == {"country": "CN", "locality": "Shenzhen"}
     assert profile.last_sign_in_at == SIGNED_IN_AT
-    assert profile.extra == {"loginType": "PASSWORD"}
+    assert profile.login_type == "PASSWORD"
+    assert profile.extra == {}
 
 
 async def test_found_users(session: TokenSession) -> None:
@@ -117,6 +118,20 @@ async def test_history_without_an_envelope(emulator: Emulator, session: TokenSes
     emulator.faults.add("GET /user/security/history", "status", status=200, body=body)
     history = await session.user.security_history()
     assert (history.total, history.data) == (None, (SecurityEvent(id="e"),))
+
+
+async def test_what_weda_knows(emulator: Emulator, session: TokenSession) -> None:
+    """What WeDa answers is documented nowhere: it comes as it is, and cannot be changed."""
+    me = await session.user.me()
+    assert (await session.user.weda_info())["sub"] == me.sub
+    body = {"extra": {"a": [1]}, "null": None}
+    emulator.faults.add("GET /plugin/weda/userinfo", "status", status=200, body=body)
+    told = await session.user.weda_info()
+    assert (dict(told), told, len(told)) == (body, body, 2)
+    with pytest.raises(TypeError):
+        told["more"] = 1  # type: ignore[index]
+    with pytest.raises(TypeError, match="holds a secret"):
+        pickle.dumps(told)
 
 
 async def test_own_code_becomes_sudo(

@@ -34,7 +34,7 @@ CALLS: Mapping[str, Case] = {
         {"nickname": "Alice"},
         {"user_id": TEXT, "nickname": (*TEXT, None), "username": TEXT, "phone": PHONES}
         | {"email": MAILS, "description": TEXT, "avatar_url": TEXT, "gender": TEXT}
-        | {"new_password": TEXT},
+        | {"new_password": TEXT, "captcha_token": TOKEN},
     ),
     "user.edit password": (
         lambda s: s.user.edit,
@@ -45,13 +45,13 @@ CALLS: Mapping[str, Case] = {
         lambda s: s.user.edit_profile,
         {"name": "Alice"},
         {"name": NEEDED, "username": TEXT, "picture": TEXT, "gender": TEXT, "locale": TEXT}
-        | {"birthdate": TEXT, "zoneinfo": TEXT},
+        | {"birthdate": TEXT, "zoneinfo": TEXT, "captcha_token": TOKEN},
     ),
     "user.edit_contact": (
         lambda s: s.user.edit_contact,
         PROVEN,
         {"phone_number": (*PHONES, None), "sudo_token": NEEDED, "verification_token": NEEDED}
-        | {"conflict_resolution": TEXT},
+        | {"conflict_resolution": TEXT, "captcha_token": TOKEN},
     ),
     "user.find": (
         lambda s: s.user.find,

@@ -102,6 +102,22 @@ TABLE = {
         "PATCH", "/user/contact",
         body={"email": NEW_MAIL, "sudo_token": "{sudo}", "verification_token": "{mail_proof}"},
     ),
+    "update password": Row(
+        lambda s, k: s.user.update_password(
+            old_password=PASSWORD,
+            new_password=NEW_PASSWORD,
+            confirm_password=NEW_PASSWORD,
+            sudo_token=k["sudo"],
+        ),
+        "PATCH", "/user/password",
+        query={"sudo_token": "{sudo}"},
+        body={
+            "old_password": PASSWORD,
+            "new_password": NEW_PASSWORD,
+            "confirm_password": NEW_PASSWORD,
+            "sudo_token": "{sudo}",
+        },
+    ),
     "find": Row(
         lambda s, k: s.user.find(ids=[k["sub"]], username="bob", email=MAIL, phone_number=PHONE),
         "GET", "/user/query",
@@ -120,6 +136,7 @@ TABLE = {
         "GET", "/user/security/history",
         query={"ne_query[action]": "USER_LOGIN", "limit": "5", "page_token": "MDAwMDAw"},
     ),
+    "weda info": Row(lambda s, _: s.user.weda_info(), "GET", "/plugin/weda/userinfo"),
     "send by SMS": Row(
         lambda s, _: s.verification.send(phone_number=PHONE),
         "POST", "/verification",
@@ -326,13 +343,13 @@ async def test_captcha_token_is_put_where_it_is_looked_for(
 async def test_the_users_bearer_goes_to_user_calls_alone(
     operation: Any, raw: Any, connect: Any, kit: Any
 ) -> None:
-    """Of all calls only the user's own carry the session's token: `/user/…`, and one code (B27)."""
+    """Of all calls only the user's own carry the session's token: `/user/…` and two more (B27)."""
     server = await raw(kit.http(b"{}"), keep=True)
     with suppress(errors.CloudBaseAuthError):  # what is answered is no matter here
         await operation.run(await connect(server.base_url))
     assert server.requests
     for sent in server.requests:
         users = sent.path.startswith("/auth/v1/user/") and operation.name != "authorization.info"
-        own_code = operation.name == "session.verification.send"
+        own = operation.name in ("session.verification.send", "user.weda_info")
         carried = sent.header("Authorization") == "Bearer opaque-access"
-        assert carried is (users or own_code)
+        assert carried is (users or own)
