@@ -139,12 +139,19 @@ class Place:
             return False
         return record is not None and not same_line(record.generation, self.known.generation)
 
-    async def repair(self) -> None:
-        """Write what we know once more, in the place of a record that is unreadable or older."""
+    async def repair(self, *, unreadable: bool) -> None:
+        """
+        Write what we know once more, in the place of a record that is unreadable or older.
+
+        Args:
+            unreadable: the store may have moved the record aside. Otherwise, if there is none by
+                now, somebody has signed out.
+        """
         try:
             look = await self.look()
             older = standing(look.kept, self.known) is Standing.OURS
-            damaged = look.kept is None or look.kept.pair is self.known.pair
+            ours = None if look.kept is None else look.kept.pair is self.known.pair
+            damaged = unreadable if ours is None else ours
             if (older or damaged) and not self.over:
                 kept = self._again(doubtful=damaged)
                 if await self._write(kept, expected=look.there):

@@ -63,10 +63,10 @@ class Sharing(Holding):
             return False
         return standing(kept, keeper.known) is Standing.OURS
 
-    async def repair(self) -> None:
-        """Write this session's record again."""
+    async def repair(self, *, unreadable: bool) -> None:
+        """Write this session's record again, in the place of an unreadable one or an older one."""
         if self._keeper is not None:
-            await self._keeper.repair()
+            await self._keeper.repair(unreadable=unreadable)
 
     def knows(self, generation: int) -> bool:
         """Tell whether that is the record this session read or wrote last."""

@@ -168,11 +168,11 @@ class Sessions:
                     raise
                 held.keeper.degraded(failure)
                 if isinstance(failure, StoreCorrupt):
-                    await held.repair()
+                    await held.repair(unreadable=True)
                 return held
             still = self._known(key) == known  # or what was read is older than what is known
             if kept is not None and held is not None and still and held.ahead(kept):
-                await held.repair()  # a fail-over took the store back
+                await held.repair(unreadable=False)  # a fail-over took the store back
                 return held
             # What came between, such as a new sign-in, is newer than what was just read.
             there = None if kept is None else kept.generation

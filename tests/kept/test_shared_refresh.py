@@ -149,6 +149,25 @@ async def test_a_store_that_went_back(open_world: Any, reuse: str) -> None:
         world.emulator.assert_spends(4)
 
 
+async def test_a_sign_out_after_the_store_went_back(world: Any) -> None:
+    """A sign-out between the look and the repair stands: nobody writes the session again (B9)."""
+    a, b = await world.joined(2)
+    ours, theirs = await world.kept(a), await b.get()
+    before = world.disk._records[KEY]
+    await ours.refresh()
+    world.disk._records[KEY] = before
+    first = a.store.pause("load", done=True)
+    asking = asyncio.create_task(a.get())
+    await first.arrived.wait()
+    second = a.store.pause("load")
+    first.released.set()
+    await second.arrived.wait()
+    await theirs.sign_out()
+    second.released.set()
+    await asking
+    assert KEY not in world.disk._records
+
+
 @REUSE
 async def test_refused_but_renewed_elsewhere(open_world: Any, reuse: str) -> None:
     """After a definite refusal the store is read again: B's pair is taken, not wiped (B7)."""
