@@ -8,6 +8,7 @@ not a test needs the service: a package that holds only names costs such a run n
 import importlib
 import sys
 from collections.abc import Callable, Mapping
+from types import ModuleType
 from typing import Any
 
 
@@ -33,6 +34,12 @@ def attached(
         return found
 
     def names() -> list[str]:
-        return sorted({*vars(sys.modules[package]), *homes})
+        there = vars(sys.modules[package]).items()
+        # Not what it takes to find them, nor our own modules: a completion would offer those.
+        return sorted({*homes, *(name for name, found in there if _is_public(name, found))})
 
     return find, names
+
+
+def _is_public(name: str, found: object) -> bool:
+    return name.startswith("__") or (isinstance(found, ModuleType) and not name.startswith("_"))

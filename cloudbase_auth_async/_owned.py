@@ -36,7 +36,7 @@ class Owned(Adopting):
         self.face: weakref.ref[Any] | None = None
 
     def __repr__(self) -> str:
-        return f"{self._pair!r}"
+        return "signed out" if self._pair is None else repr(self._pair)
 
     async def refreshed(self) -> TokenPair:
         """Return a new pair, whatever the age of the old one; a refresh under way is joined."""

@@ -35,7 +35,7 @@ from cloudbase_auth_async.endpoints.sign_in import SignIn
 from cloudbase_auth_async.endpoints.sign_up import SignUp
 from cloudbase_auth_async.endpoints.token import Token
 from cloudbase_auth_async.endpoints.verification import Verification
-from cloudbase_auth_async.errors import ConfigurationError, StoreError
+from cloudbase_auth_async.errors import ClientClosed, ConfigurationError, StoreError
 from cloudbase_auth_async.flows._client import Flows
 from cloudbase_auth_async.server_tokens import ServerTokens
 from cloudbase_auth_async.session import TokenSession
@@ -329,6 +329,8 @@ class AuthClient:
             raise unsaved
 
     async def __aenter__(self) -> Self:
+        if self._background.closed:
+            raise ClientClosed("the client is closed; make one for the length of the program")
         return self
 
     async def __aexit__(

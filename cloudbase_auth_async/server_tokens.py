@@ -49,8 +49,7 @@ class ServerTokens:
         """
         A middleware for an `aiohttp.ClientSession` of yours that signs calls to CloudBase.
 
-        It adds the server's token to requests for this environment's own hosts and to no others,
-        and repeats a request that was answered 401 once, with a new token, if its body is bytes.
+        As `TokenSession.middleware`, which names the hosts, with the server's token.
         """
         return bearer_middleware(self._held, self._settings.hosts)
 

@@ -97,10 +97,15 @@ class TokenSession:
     @property
     def middleware(self) -> ClientMiddleware:
         """
-        A middleware for an `aiohttp.ClientSession` of yours that signs calls to CloudBase.
+        A middleware for an `aiohttp.ClientSession` of yours that signs calls to CloudBase:
 
-        It adds the bearer to requests for this environment's own hosts and to no others, and
-        repeats a request that was answered 401 once, with a new token, if its body is bytes.
+            aiohttp.ClientSession(middlewares=(session.middleware,))
+
+        It adds the bearer to requests for this environment's own hosts, over https, and to no
+        others: `{env}.{region}.tcb-api.tencentcloudapi.com`, `{env}.api.tcloudbasegateway.com`,
+        `{env}.api.intl.tcloudbasegateway.com` and the client's `base_url`. A request that was
+        answered 401 is repeated once, with a new token, if its body is bytes. What
+        `access_token` raises comes out of the request.
         """
         return bearer_middleware(self._owned, self._owned.base.settings.hosts)
 

@@ -69,6 +69,10 @@ def test_public_names_are_sorted_and_there(module: ModuleType) -> None:
     assert list(module.__all__) == sorted(module.__all__)
     assert all(hasattr(module, name) for name in module.__all__)
     assert set(module.__all__) <= set(dir(module))
+    in_sight = {name for name in dir(module) if not name.startswith("__")}
+    beside = {name for name in in_sight if isinstance(getattr(module, name), ModuleType)}
+    assert module is jwks or in_sight <= set(module.__all__) | beside
+    assert not any(name.startswith("_") for name in in_sight) or module is jwks
 
 
 @pytest.mark.parametrize("module", [cloudbase_auth_async, stores, testing])

@@ -82,6 +82,7 @@ YOURS: Final = {
     "bearer",
     "secret_id",
     "secret_key",
+    "session",
     "sub",
     "typed",
 }

@@ -202,7 +202,9 @@ class ProviderGrants:
         Ask for a QR code by which somebody signs in with a WeChat mini program.
 
         Show it, and ask `qr_code_status` every few seconds until it brings a `provider_token`,
-        which goes into `sign_in.provider`. Only the vendor's JavaScript client has this call.
+        which goes into `sign_in.provider`. Stop after `expires_in` seconds, or at `NotFound`: the
+        words by which a status says no are not documented. Only the vendor's JavaScript client
+        has this call.
 
         Args:
             wx_app_id: the mini program.

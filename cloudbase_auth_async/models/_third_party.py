@@ -107,7 +107,8 @@ class MiniProgramCode:
     A QR code that a person scans with WeChat, whose mini program then says who they are.
 
     Attributes:
-        qr_code: what to show, as the service sends it; the vendor's client says no more of it.
+        qr_code: what to show, as the service sends it; whether a text to draw or an image is not
+            documented.
         qr_code_id: asks `providers.qr_code_status` about it; whoever has it gets the answer.
         expires_in: seconds the code lives.
     """

@@ -319,3 +319,10 @@ async def test_bug_in_the_background(clean: Any) -> None:
     await asyncio.sleep(0)
     assert [str(trouble["exception"]) for trouble in clean.troubles] == ["ours"]
     clean.troubles.clear()
+
+
+async def test_a_closed_client_is_not_entered_again(world: Any) -> None:
+    """A client that each request enters anew says so at once, and not at its first call."""
+    await world.auth.aclose()
+    with pytest.raises(errors.ClientClosed, match="for the length of the program"):
+        await world.auth.__aenter__()

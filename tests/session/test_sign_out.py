@@ -23,7 +23,7 @@ async def _gone(world: Any, session: Any) -> None:
     with pytest.raises(errors.NotSignedIn):
         _ = session.tokens
     assert not session.can_refresh
-    assert "None" in repr(session)
+    assert repr(session) == "<TokenSession signed out>"
     await world.drained()
     assert world.signed_in == 0
 
