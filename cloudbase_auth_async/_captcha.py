@@ -21,10 +21,11 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from enum import Enum
-from typing import TypeVar, cast
+from typing import TypeVar
 
 import attrs
 
+from cloudbase_auth_async import _asked
 from cloudbase_auth_async._background import Background
 from cloudbase_auth_async._clock import Clock
 from cloudbase_auth_async.endpoints.captcha import Captcha
@@ -41,7 +42,7 @@ from cloudbase_auth_async.models import CaptchaChallenge, CaptchaPass
 
 T = TypeVar("T")
 
-Solver = Callable[[CaptchaChallenge], Awaitable[str | None]]
+Solver = Callable[[CaptchaChallenge], Awaitable[str | None] | str | None]
 
 _MOST_PICTURES = 3
 _MOST_TOKENS = 2
@@ -100,8 +101,7 @@ class Desk:
     def __init__(
         self, captcha: Captcha, background: Background, clock: Clock, solver: Solver
     ) -> None:
-        if not callable(cast("object", solver)):
-            raise ConfigurationError("captcha", "must be a coroutine function")
+        _asked.check("captcha", solver)
         self._captcha = captcha
         self._background = background
         self._clock = clock
@@ -271,7 +271,7 @@ class Desk:
         while True:
             pictures += 1
             picture = await self._captcha.create()
-            text = await self._read(picture)
+            text = await self._read(picture, dialog)
             if text is None:
                 dialog.given_up = True
                 return None
@@ -285,22 +285,24 @@ class Desk:
             else:
                 return solved.captcha_token, began + _lives(solved)
 
-    async def _read(self, picture: CaptchaChallenge) -> str | None:
+    async def _read(self, picture: CaptchaChallenge, dialog: _Dialog) -> str | None:
         """Return what the solver read; what goes wrong in there is as if the person gave up."""
         try:
-            text = cast("object", await self._solver(picture))
+            text = await _asked.asked(self._solver, picture)
         except asyncio.CancelledError as failure:
             task = asyncio.current_task()
             if task is None or task.cancelling():
                 raise
-            _report(failure)  # the solver's own, of something it awaited
+            # The solver's own, of something it awaited.
+            dialog.failure = _reported(failure, "the solver was cancelled")
             return None
         except Exception as failure:  # noqa: BLE001 - somebody else's code; its error is handed on
-            _report(failure)
+            dialog.failure = _reported(failure, f"the solver raised {type(failure).__name__}")
             return None
         if text is None or isinstance(text, str):
             return text or None
-        _report(TypeError("a captcha solver must return a string or None"))
+        problem = f"the solver must bring a string or None, not {type(text).__name__}"
+        dialog.failure = _reported(TypeError(problem), problem)
         return None
 
 
@@ -319,7 +321,9 @@ def _lives(solved: CaptchaPass) -> float:
     return 0.0 if solved.expires_in is None else solved.expires_in - _LAST_SECONDS
 
 
-def _report(failure: BaseException) -> None:
+def _reported(failure: BaseException, problem: str) -> ConfigurationError:
+    """Hand what went wrong to the event loop; return what the caller is told of it."""
     asyncio.get_running_loop().call_exception_handler(
         {"message": "the captcha solver failed", "exception": failure}
     )
+    return ConfigurationError("captcha", problem)

@@ -220,7 +220,9 @@ class Holding:
         else:
             kept = flight.pair.refresh_token or held.refresh_token
             pair = attrs.evolve(flight.pair, refresh_token=kept, sub=flight.pair.sub or held.sub)
-            if self._keeper is not None and self._keeper.surprised(pair, held):
+            # What was found is in the store; saved once more, it would be revoked as an orphan.
+            bought = flight.spent and self._keeper is not None
+            if bought and self._keeper and self._keeper.surprised(pair, held):
                 self._exchange.saving.later(self._keeper)
             self._used = False  # who sleeps is not renewed again
             self._exchange.remembered.failed(pair.refresh_token, None)  # it need not be a new one

@@ -80,6 +80,7 @@ class IntrospectionVerifier:
     Make one for each client and keep it. One request a token and `ttl`, however many ask at once,
     and as many at once as there are new tokens: bound what you let in. Where the service cannot
     be reached its error is raised and nothing is remembered: no answer is never a yes.
+    An anonymous user's token passes; `Claims.is_anonymous` tells.
 
     Args:
         auth: the client of the environment; its secret, if it has one, goes along.
@@ -137,7 +138,7 @@ class IntrospectionVerifier:
         Return what a token says, if the service calls it active.
 
         Args:
-            token: as it came, without `Bearer`.
+            token: what follows `Bearer ` in the header.
 
         Raises:
             VerificationFailed: it is not to be trusted; `reason` says why.

@@ -60,7 +60,9 @@ def bounded(token: object) -> str:
     if len(token) > LONGEST_TOKEN:
         raise malformed(f"the token has more than {LONGEST_TOKEN} characters")
     if not _PRINTABLE.fullmatch(token):
-        raise malformed("the token is empty or holds characters that no token has")
+        raise malformed(
+            "the token is empty or holds characters that no token has; pass it without `Bearer`"
+        )
     return token
 
 

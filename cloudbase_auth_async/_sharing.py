@@ -69,9 +69,11 @@ class Sharing(Holding):
             await self._keeper.repair(unreadable=unreadable)
 
     def knows(self, generation: int) -> bool:
-        """Tell whether that is the record this session read or wrote last."""
+        """Tell whether that is the record this session, in use, read or wrote last."""
         keeper = self._keeper
         if keeper is None or self._pair is None or keeper.known.generation != generation:
+            return False
+        if self._closed:
             return False
         return keeper.unsaved or _same(keeper.known.pair, self._pair)
 

@@ -11,6 +11,7 @@ from typing import Any, Self, TypeVar, cast
 
 import attrs
 
+from cloudbase_auth_async import config
 from cloudbase_auth_async._claims import moment, span, unverified_claims
 from cloudbase_auth_async._sealed import sealed_function
 from cloudbase_auth_async.errors import ConfigurationError
@@ -174,14 +175,24 @@ def described(pair: P, *, server_now: float | None = None) -> P:
     return attrs.evolve(pair, sub=told.sub or pair.sub, expires_at=expires_at)
 
 
-def pair_of(tokens: object) -> TokenPair:
+def pair_of(tokens: object, *, otherwise: str = "") -> TokenPair:
     """
     Take a pair, or what `to_dict` wrote.
+
+    Args:
+        tokens: what somebody gave as such.
+        otherwise: words about what else there is for something that is neither.
 
     Raises:
         ConfigurationError: it is neither.
     """
     if not isinstance(tokens, TokenPair):
+        if forgotten := config.not_awaited(tokens):
+            raise ConfigurationError("tokens", f"is {forgotten}: await the sign-in first")
+        if not isinstance(tokens, Mapping):
+            raise ConfigurationError(
+                "tokens", f"must be a TokenPair or what its to_dict wrote{otherwise}"
+            )
         tokens = TokenPair.from_dict(cast("Mapping[str, Any]", tokens))
     # One that came from a call is described already; one made by hand is not.
     return tokens if tokens.started is not None else described(tokens)

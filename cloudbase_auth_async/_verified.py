@@ -39,7 +39,10 @@ class Claims:
         exp: from when on it is worthless, on the service's clock.
         iat: when it was issued.
         nbf: before when it is worthless.
-        scope: scopes, separated by spaces; see `scopes`.
+        scope: scopes, separated by spaces.
+        scopes: the single scopes.
+        is_anonymous: whether the user has not said who they are. Verifiers let them pass.
+        is_publishable_key: whether it is no user's token but a key that is public.
         name, picture, email, phone_number: of the user, when it was issued.
         groups, roles: the names of what the user is in.
         project_id: the environment's id.

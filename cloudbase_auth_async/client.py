@@ -87,7 +87,8 @@ class AuthClient:
         captcha: a coroutine function that shows a `models.CaptchaChallenge` to a person and
             returns what they read, or None if they give up. It is asked when the service wants
             a captcha for a call, by one call at a time, and may take minutes: `timeout` does not
-            count for it. A session's own refresh never asks it.
+            count for it. A session's own refresh never asks it. A plain function will do, too;
+            the event loop stands still meanwhile.
         allow_http: take a `base_url` that is not https though its host is not loopback.
         clock: for tests.
         transport: for tests; carries the requests instead of aiohttp. The client closes it.
@@ -268,7 +269,7 @@ class AuthClient:
         if tokens is not None:
             if access_token is not None or refresh_token is not None:
                 raise ConfigurationError("tokens", "must not be given beside single tokens")
-            pair = pair_of(tokens)
+            pair = pair_of(tokens, otherwise="; a bare token is `access_token=`")
         else:
             if access_token is None and refresh_token is None:
                 raise ConfigurationError("tokens", "must be given")

@@ -4,6 +4,7 @@ Settings of a client and the checks of every argument, made before anything is s
 A check names the argument that is wrong and never shows its value.
 """
 
+import inspect
 import ipaddress
 import os
 import re
@@ -48,12 +49,32 @@ _LONGEST_DEVICE_ID = 71
 def text(argument: str, value: object) -> str:
     """Check that a value is a string with something in it."""
     if not isinstance(value, str):
-        raise ConfigurationError(argument, "must be a string")
+        raise ConfigurationError(argument, f"must be a string{_instead(argument, value)}")
     if not value:
         raise ConfigurationError(argument, "must not be empty")
     if any("\ud800" <= character <= "\udfff" for character in value):
         raise ConfigurationError(argument, "must not hold half a character")  # it has no UTF-8
     return value
+
+
+def _instead(argument: str, value: object) -> str:
+    """Say where the string is, if somebody gave the whole answer that it is a part of."""
+    if forgotten := not_awaited(value):
+        return f", not {forgotten}: await it first"
+    kind = type(value)
+    ours = kind.__module__.partition(".")[0] == __name__.partition(".")[0] and attrs.has(kind)
+    return (
+        f" (its `.{argument}`)" if ours and argument in attrs.fields_dict(cast("Any", kind)) else ""
+    )
+
+
+def not_awaited(value: object) -> str:
+    """Name what somebody forgot to await; of anything else there is nothing to say."""
+    if not inspect.iscoroutine(value):
+        return "an awaitable" if inspect.isawaitable(value) else ""
+    if inspect.getcoroutinestate(value) == inspect.CORO_CREATED:
+        value.close()  # a warning that nobody awaited it would stand before what we say
+    return "a coroutine"
 
 
 def optional_text(argument: str, value: object) -> str | None:

@@ -21,7 +21,8 @@ Check the access tokens that somebody brings: in a gateway, or before a handler 
 | while the service is down | goes on, for a day | raises the error |
 
 Both refuse what is signed well and is still no user: a server's token, and a publishable key, which
-is public. The extra `crypto` brings what this module needs.
+is public. An anonymous user is a user, and passes: look at `claims.is_anonymous`. The extra
+`crypto` brings what this module needs.
 """
 
 from collections.abc import Coroutine, Iterable
@@ -76,6 +77,7 @@ class TokenVerifier:
 
     Each verifier has keys of its own, fetched when the first token comes: make one for each
     client and keep it. A revoked token is good until it expires: see `IntrospectionVerifier`.
+    An anonymous user's token passes; `Claims.is_anonymous` tells.
 
     Args:
         auth: the client of the environment whose tokens count; no credentials of it are used.
@@ -132,7 +134,7 @@ class TokenVerifier:
         token after an idle hour.
 
         Args:
-            token: as it came, without `Bearer`.
+            token: what follows `Bearer ` in the header.
 
         Raises:
             VerificationFailed: it is not to be trusted; `reason` says why.

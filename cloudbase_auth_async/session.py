@@ -25,6 +25,7 @@ from cloudbase_auth_async.endpoints.providers import Providers
 from cloudbase_auth_async.endpoints.user import User
 from cloudbase_auth_async.endpoints.user_authorization import UserAuthorization
 from cloudbase_auth_async.flows._session import SessionFlows
+from cloudbase_auth_async.models._fields import unpicklable
 
 
 class TokenSession:
@@ -41,6 +42,8 @@ class TokenSession:
 
     def __repr__(self) -> str:
         return f"<TokenSession {self._owned!r}>"
+
+    __reduce__ = unpicklable
 
     # What it holds
 

@@ -5,8 +5,9 @@ The store is the truth: each `get` reads it, so that a process learns what anoth
 process the same key gives the same `TokenSession`, as long as somebody uses it.
 """
 
+import functools
 import weakref
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
 from cloudbase_auth_async import config, errors
@@ -14,10 +15,10 @@ from cloudbase_auth_async._holding import Rooms
 from cloudbase_auth_async._keeping import Keeper
 from cloudbase_auth_async._owned import Owned
 from cloudbase_auth_async._place import MOST_ROUNDS
-from cloudbase_auth_async._records import Kept, read
+from cloudbase_auth_async._records import Kept, read, same_line
 from cloudbase_auth_async._renewal import Renewal
 from cloudbase_auth_async._sealed import sealed
-from cloudbase_auth_async._standing import Known, Standing, standing
+from cloudbase_auth_async._standing import Known, Look, Standing, standing
 from cloudbase_auth_async._tokens import TokenPair, pair_of
 from cloudbase_auth_async.errors import StoreCorrupt, StoreError
 from cloudbase_auth_async.session import TokenSession, session_of
@@ -66,15 +67,22 @@ class Sessions:
         self._check_open()
         pair = await self._rooms.exchange.latest(pair_of(tokens))
         keeper = self._keeper(key, Known(pair, 0))
+        check: Callable[[Look], None] | None = None
         while True:
-            await keeper.put(pair)
-            if await keeper.overtaken():
-                # A later sign-in has the key.
+            try:
+                await keeper.put(pair, check)
+                late = await keeper.overtaken()
+            except errors.NotSignedIn:
+                late = True
+            if late:
+                # A later sign-in has the key, or it was signed out again.
                 return TokenSession(Owned(self._rooms, pair, keeper))
             newest = await self._rooms.exchange.latest(pair)
             if newest is pair:
                 break
-            pair = newest  # a refresh replaced it while it was written
+            # A refresh replaced it while it was written: what it brought goes in its place only.
+            check = functools.partial(_check_came_of, keeper.known.generation)
+            pair = newest
         self._rooms.exchange.saving.passed(key)
         held = self._held(key)
         if held is not None:
@@ -242,3 +250,8 @@ class Sessions:
         if self._rooms.background.closed:
             raise errors.ClientClosed("the client is closed")
         self._rooms.background.here()
+
+
+def _check_came_of(generation: int, look: Look) -> None:
+    if look.kept is None or not same_line(look.kept.generation, generation):
+        raise errors.NotSignedIn("the session was signed out, or in anew, while it was written")

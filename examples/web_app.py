@@ -24,9 +24,11 @@ OVER = (errors.NotSignedIn, errors.SessionEnded, errors.ReauthenticationRequired
 
 @web.middleware
 async def troubles(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Answer for what the user cannot help; without it each outage would be a 500."""
+    """Answer for what goes wrong anywhere; without it each slip and each outage would be a 500."""
     try:
         return await handler(request)
+    except errors.ConfigurationError:  # a field is empty, or holds what cannot be sent
+        status, text, wait = 400, "check what you typed", None
     except (errors.CaptchaRequired, errors.RateLimited) as failure:
         status, text, wait = 429, "too many attempts, try again later", failure.retry_after
     except errors.CloudBaseAuthError as failure:
@@ -42,8 +44,6 @@ async def sign_in(request: web.Request) -> web.Response:
     name, password = str(form.get("username", "")), str(form.get("password", ""))
     try:
         tokens = await auth.sign_in.password(name, password)
-    except errors.ConfigurationError:  # one of them is empty
-        raise web.HTTPBadRequest from None
     except (errors.InvalidCredentials, errors.UserNotFound):
         raise web.HTTPUnauthorized from None
     key = secrets.token_urlsafe(32)

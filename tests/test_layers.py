@@ -39,6 +39,7 @@ LAYERS = {
         "models",
     },
     6: {
+        "_asked",
         "_background",
         "_keyset",
         "_observe",
@@ -54,6 +55,7 @@ LAYERS = {
         "_retry",
         "_tokens",
         "flows._asking",
+        "flows._newcomer",
         "flows._progress",
         "stores._kernel_lock",
         "stores._redis_script",

@@ -47,7 +47,14 @@ def open_app(emulator: Emulator, tmp_path: Path) -> Open:
     @asynccontextmanager
     async def opened() -> AsyncGenerator[str, None]:
         auth = emulator.memory_client(store=FileStore(tmp_path / "sessions"))
-        runner = web.AppRunner(make_app(auth))
+
+        async def send_code(request: web.Request) -> web.Response:
+            await auth.verification.send(**dict(await request.post()))  # type: ignore[arg-type]
+            return web.Response()
+
+        app = make_app(auth)
+        app.router.add_post("/code", send_code)  # as the reader would add one
+        runner = web.AppRunner(app)
         await runner.setup()
         try:
             site = web.TCPSite(runner, "127.0.0.1", 0)
@@ -91,6 +98,26 @@ async def test_nonsense(open_app: Open, browser: Any) -> None:
         assert await _me(browser, origin) == 401
         browser.cookie_jar.update_cookies({"session": "nobody's"}, URL(origin))
         assert await _me(browser, origin) == 401
+
+
+@pytest.mark.parametrize(
+    ("path", "typed"),
+    [
+        ("/code", {"email": "alice.example.com"}),
+        ("/code", {"email": ""}),
+        ("/code", {"phone_number": "13800000000"}),
+        ("/sign-in", {"username": "", "password": "Passw0rd!"}),
+    ],
+    ids=["no @", "no address", "no country", "no name"],
+)
+async def test_mistyped(
+    open_app: Open, browser: Any, emulator: Emulator, path: str, typed: dict[str, str]
+) -> None:
+    """What a person mistypes is a bad request, and no outage to come back after (B18)."""
+    async with open_app() as origin, browser.post(origin + path, data=typed) as answer:
+        assert (answer.status, answer.headers.get("Retry-After")) == (400, None)
+        assert await answer.text() == "check what you typed"
+    assert emulator.journal == []
 
 
 async def test_ended_at_the_service(open_app: Open, browser: Any, emulator: Emulator) -> None:

@@ -51,6 +51,8 @@ class OwnVerification:
             RateLimited: too many codes; see `retry_after`.
             CaptchaRequired, CaptchaInvalid: the service wants a captcha first, or another one.
             InvalidArgument: the service does not know that usage.
+            Unauthenticated: the service takes neither the token nor its successor; also one that
+                speaks the primary contract alone, which has no such call: the session is good.
             SessionError: there is no valid token and none can be had.
             TransportError: no answer.
 

@@ -130,7 +130,8 @@ class SudoRequired(PermissionDenied):
     """
     The service wants fresh proof of who the user is.
 
-    Call `session.user.sudo(...)` and pass its `sudo_token` to the call.
+    Call `session.user.sudo(...)` and pass its `sudo_token` to the call. `flows.change_password`
+    gets one itself, from an `old_password` or an `ask`.
     """
 
 

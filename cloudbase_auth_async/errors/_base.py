@@ -65,7 +65,8 @@ class ConfigurationError(CloudBaseAuthError, ValueError):
     An argument is wrong, or a setting that the call needs is missing.
 
     It is found before the argument is sent. A single call sends nothing then; a flow of several
-    may have made the earlier ones.
+    may have made the earlier ones. What a person typed may be it, too: an address without `@`, a
+    phone number not of the form `+86 13800000000`, an empty field; a web app answers 400.
 
     Attributes:
         argument: the argument's name; its value is never kept. Where it was read from an

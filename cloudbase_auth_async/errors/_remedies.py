@@ -27,9 +27,11 @@ FOR_CLASS: Final[Mapping[str, Remedy]] = {
         "请查看错误信息，其中说明了失败的原因。",
     ),
     "ConfigurationError": Remedy(
-        "Correct the argument or the environment variable that the error names: it says what is"
-        " wrong, and never shows the value.",
-        "请按错误信息的提示修正相应的参数或环境变量；错误信息中不会出现具体的值。",
+        "Correct the argument or environment variable that the error names. If a person typed it"
+        " (an address without `@`, a phone number not like `+86 13800000000`, nothing at all), a"
+        " web app answers 400.",
+        "请按错误信息的提示修正相应的参数或环境变量。若该值由用户输入（邮箱缺少 @、手机号不是"
+        " +86 13800000000 的格式、内容为空等），Web 应用应返回 400。",
     ),
     "ConnectFailed": Remedy(
         "Check DNS, proxy, firewall, TLS and the environment id or `base_url`, then call again:"
@@ -69,8 +71,10 @@ FOR_CLASS: Final[Mapping[str, Remedy]] = {
     ),
     "SessionEnded": Remedy(
         "Call `session.sign_out()` and let the user sign in again: the refresh token is used,"
-        " revoked or expired.",
-        "请调用 session.sign_out() 并让用户重新登录：刷新令牌已被使用、吊销或过期。",
+        " revoked or expired. If it happens often, two programs spend the same tokens: give them"
+        " one store.",
+        "请调用 session.sign_out() 并让用户重新登录：刷新令牌已被使用、吊销或过期。"
+        "若频繁出现，说明有多个程序在使用同一对令牌：请让它们共用一个 store。",
     ),
     "SessionError": Remedy(
         "Try again later; if it goes on, let the user sign in again.",
@@ -86,8 +90,11 @@ FOR_CLASS: Final[Mapping[str, Remedy]] = {
         "请让用户重新登录，并检查已移至 kept_at 的内容，以及是否有其他程序写入该存储。",
     ),
     "StoreError": Remedy(
-        "Check the store that the error names: whether it is reachable, writable and not full.",
-        "请检查错误信息中指出的存储：是否可访问、可写，空间是否充足。",
+        "Check the store that the error names: whether it is reachable, writable and not full. If"
+        " it speaks of an environment, a client, a key or a format, check this program's settings"
+        " and release.",
+        "请检查错误信息中指出的存储是否可访问、可写，空间是否充足；"
+        "若提示与环境、客户端、密钥或格式有关，请检查本程序的配置和版本。",
     ),
     "SubjectChanged": Remedy(
         "Check that users' tokens are not mixed up; then `session.sign_out()`, and let the user"
@@ -102,8 +109,9 @@ FOR_CLASS: Final[Mapping[str, Remedy]] = {
     ),
     "VerificationFailed": Remedy(
         "Refuse the token. `reason` says why: one that expired is renewed; for a wrong issuer or"
-        " audience check the settings.",
-        "请拒绝该令牌并查看 reason：已过期的令牌需重新获取；签发方或受众不符时请检查配置。",
+        " audience check the settings; a malformed one is to be passed without `Bearer`.",
+        "请拒绝该令牌并查看 reason：已过期的令牌需重新获取；签发方或受众不符时请检查配置；"
+        "格式有误时请确认传入的令牌不含 Bearer 前缀。",
     ),
 }
 

@@ -39,14 +39,15 @@ FOR_FAMILY: Final[Mapping[str, Remedy]] = {
         "答案或 captcha_token 有误、已使用、已过期或属于其他客户端。",
     ),
     "CaptchaRequired": Remedy(
-        "Give the client a `captcha` solver, which serves any call of yours; or, if the call has a"
-        " `captcha_token`, pass one from `auth.captcha.verify()`.",
-        "请为客户端配置 captcha（各类调用通用），或将 auth.captcha.verify() 返回的"
-        " captcha_token 传给支持该参数的调用。",
+        "Give the client a `captcha` solver, which serves any call of yours (if the client has one,"
+        " it gave up or failed: see the log); or, if the call has a `captcha_token`, pass one from"
+        " `auth.captcha.verify()`.",
+        "请为客户端配置 captcha（各类调用通用；若已配置，则是用户放弃或处理失败，请查看日志），"
+        "或将 auth.captcha.verify() 返回的 captcha_token 传给支持该参数的调用。",
     ),
     "DeviceCodeExpired": Remedy(
-        "Get a new code with `auth.device.authorize()` and show it to the person.",
-        "请用 auth.device.authorize() 重新获取设备码，并展示给用户。",
+        "Get a new code and show it: in a flow call `run()` again, else `auth.device.authorize()`.",
+        "请重新获取设备码并展示给用户：流程中再次调用 run()，否则调用 auth.device.authorize()。",
     ),
     "InvalidArgument": Remedy(
         "Check the arguments against `description` and the vendor's page. If a token is used or"
@@ -61,9 +62,10 @@ FOR_FAMILY: Final[Mapping[str, Remedy]] = {
         "并在云开发控制台确认其权限。",
     ),
     "InvalidCode": Remedy(
-        "Ask for the code again; if it was used or is too old, send a new one with"
-        " `auth.verification.send()`.",
-        "请让用户重新输入验证码；若验证码已使用或已过期，请用 auth.verification.send() 重新发送。",
+        "Ask for the code again; if it was used or is too old, send a new one: in a flow with"
+        " `flow.send()`, else with `auth.verification.send()`.",
+        "请让用户重新输入验证码；若验证码已使用或已过期，请重新发送："
+        "流程中调用 flow.send()，否则调用 auth.verification.send()。",
     ),
     "InvalidCredentials": Remedy(
         "Ask for the password again, and at a sign-in for the user name, too; check that the user"
@@ -118,8 +120,10 @@ FOR_FAMILY: Final[Mapping[str, Remedy]] = {
         "请从现在起将轮询间隔延长 5 秒；auth.device.wait() 会自动处理。",
     ),
     "SudoRequired": Remedy(
-        "Call `session.user.sudo()` and pass its `sudo_token` to this call.",
-        "请先调用 session.user.sudo() 确认用户身份，再将返回的 sudo_token 传给本次调用。",
+        "Call `session.user.sudo()` and pass its `sudo_token` to this call;"
+        " `flows.change_password` gets one from an `old_password` or an `ask`.",
+        "请先调用 session.user.sudo() 确认用户身份，再将返回的 sudo_token 传给本次调用；"
+        "flows.change_password 可凭 old_password 或 ask 自动获取。",
     ),
     "TooManyAttempts": Remedy(
         "Wait before the next attempt, or let the user reset the password: the sign-in is locked"

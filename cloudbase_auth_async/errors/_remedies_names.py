@@ -139,9 +139,10 @@ FOR_NAME: Final[Mapping[str, Mapping[str, Remedy]]] = {
             "请让用户在授权页面同意所申请的权限，然后重试。",
         ),
         "failed_precondition": Remedy(
-            "Check that the phone number, e-mail or third-party account is not bound to another"
-            " user, and that `target` fits.",
-            "请确认手机号、邮箱或第三方账号未被其他用户绑定，且 target 与账号是否存在相符。",
+            "Check whose the phone number, e-mail or third-party account is: another user's, or,"
+            " where there must be a user, nobody's; a `target` has to fit.",
+            "请确认手机号、邮箱或第三方账号属于谁：可能已被其他用户绑定，"
+            "或在要求用户已存在时尚无人注册；使用 target 时须与之相符。",
         ),
         "interaction_required": Remedy(
             "Send the user to the authorization page: this cannot be done without them.",

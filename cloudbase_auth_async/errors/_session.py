@@ -104,6 +104,8 @@ class VerificationFailed(CloudBaseAuthError):
     """
     A token that somebody brought is not to be trusted.
 
+    A token is what follows `Bearer ` in a header: with that in front it is malformed.
+
     Attributes:
         reason: why, as one word of a fixed set: `"malformed"`, `"algorithm"`, `"key"`,
             `"signature"`, `"issuer"`, `"audience"`, `"expired"`, `"not_yet_valid"`, `"subject"`,

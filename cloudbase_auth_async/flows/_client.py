@@ -30,6 +30,7 @@ from cloudbase_auth_async.errors import (
 )
 from cloudbase_auth_async.flows._code import CodeFlow, Steps
 from cloudbase_auth_async.flows._device import DeviceFlow
+from cloudbase_auth_async.flows._newcomer import Newcomer
 from cloudbase_auth_async.flows._progress import Proof
 
 # What a sign-in says of passing trouble, or of the user that the place is of: told in place of
@@ -43,28 +44,6 @@ _SAY_MORE: Final = (
     UserBlocked,
     UserPending,
 )
-
-
-@attrs.frozen
-class Newcomer:
-    """What a person who signs up says of themselves."""
-
-    username: str | None
-    password: str | None = attrs.field(repr=False)
-    name: str | None
-    gender: str | None
-    picture: str | None
-    locale: str | None
-
-    @classmethod
-    def checked(cls, **told: str | None) -> "Newcomer":
-        """
-        Check it before a code is sent.
-
-        Raises:
-            ConfigurationError: something is empty.
-        """
-        return cls(**{name: config.optional_text(name, value) for name, value in told.items()})
 
 
 class Flows:
@@ -106,7 +85,8 @@ class Flows:
             gender: of a new user.
             picture: of a new user.
             locale: of a new user.
-            resume: what `CodeFlow.to_dict` wrote.
+            resume: what `CodeFlow.to_dict` wrote. It holds none of the arguments of a new user
+                (`username`, `password`, `name`, …): give them again.
 
         Returns:
             the flow; its answer is the tokens. Beside what `CodeFlow.run` names, its last step may
@@ -115,7 +95,8 @@ class Flows:
             is switched off; `SecondFactorRequired`: the service wants a second factor.
 
         Raises:
-            ConfigurationError: an argument is missing, contradicts another or is malformed.
+            ConfigurationError: an argument is missing, contradicts another or is malformed; or the
+                flow that is gone on with had one that this one lacks.
 
         Source: https://docs.cloudbase.net/http-api/auth/auth-sign-in (2026-11-22)
         Source: https://docs.cloudbase.net/http-api/auth/auth-sign-up (2026-11-22)
@@ -133,7 +114,9 @@ class Flows:
         async def finish(proof: Proof) -> TokenPair:
             return await self._entered(proof, newcomer)
 
-        return self._flow("sign_in_or_up", where, finish, target=None, resume=resume)
+        return self._flow(
+            "sign_in_or_up", where, finish, target=None, newcomer=newcomer, resume=resume
+        )
 
     @sealed_function
     def reset_password(
@@ -249,6 +232,7 @@ class Flows:
         finish: Callable[[Proof], Awaitable[Any]],
         *,
         target: str | None,
+        newcomer: Newcomer | None = None,
         resume: Mapping[str, Any] | None,
     ) -> CodeFlow[Any]:
         codes = Verification(self._caller)
@@ -258,6 +242,7 @@ class Flows:
                 send=lambda token: codes.send(**where, target=target, captcha_token=token),
                 check=codes,
                 finish=finish,
+                newcomer=newcomer,
             ),
             where,
             background=self._background,

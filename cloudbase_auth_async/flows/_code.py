@@ -35,6 +35,7 @@ from cloudbase_auth_async.errors import (
     InvalidCode,
 )
 from cloudbase_auth_async.flows import _asking
+from cloudbase_auth_async.flows._newcomer import Newcomer
 from cloudbase_auth_async.flows._progress import (
     Progress,
     Proof,
@@ -62,12 +63,14 @@ class Steps(Generic[T]):
         send: sends the code; handed a captcha token, or None.
         check: checks one.
         finish: does what the proof is for.
+        newcomer: of whom that may make a user; None if it makes none.
     """
 
     kind: str
     send: Callable[[str | None], Awaitable[Verification]]
     check: Codes
     finish: Callable[[Proof], Awaitable[T]]
+    newcomer: Newcomer | None = None
 
 
 class CodeFlow(Generic[T]):
@@ -110,7 +113,10 @@ class CodeFlow(Generic[T]):
         self._answer: tuple[T] | None = None
 
     def __repr__(self) -> str:
-        return f"<CodeFlow {self._steps.kind}>"
+        states = {" done": self._answer is not None, " proven": self.proven, " sent": self.sent}
+        return (
+            f"<CodeFlow {self._steps.kind}{next((s for s, is_so in states.items() if is_so), '')}>"
+        )
 
     def __reduce__(self) -> Any:
         raise TypeError("a CodeFlow holds secrets and is not pickled; use to_dict()")
@@ -164,15 +170,16 @@ class CodeFlow(Generic[T]):
         `proven` say by then.
 
         Args:
-            code: what the person typed.
+            code: what the person typed; white space around it is left out.
             captcha_token: of `captcha.verify`, after a `CaptchaRequired`; 600 seconds, single
                 use. It is for the last step, unless the check demands one.
 
         Raises:
-            ConfigurationError: no code was sent, or an argument is empty.
+            ConfigurationError: no code was sent, the code is no string, or the token is none.
             InvalidCode: it is wrong or has expired; the next one may be right as long as `sent`
                 says so. After an earlier check whose answer was lost it is given up at once: that
-                may have used the code up.
+                may have used the code up. Its `status` is 0 where nothing was typed, and nothing
+                asked of the service.
             CaptchaRequired, CaptchaInvalid: a step wants a captcha, or another one; what was
                 proven stays.
             InvalidArgument: the last step takes the proof no more, or something else is wrong.
@@ -184,7 +191,7 @@ class CodeFlow(Generic[T]):
 
         Source: https://docs.cloudbase.net/http-api/auth/auth-verify-verification (2026-11-22)
         """
-        config.text("code", code)
+        _asking.check_string("code", code)
         config.optional_token("captcha_token", captcha_token)
         return await self._done(
             functools.partial(self._complete, code, captcha_token=captcha_token)
@@ -248,11 +255,14 @@ class CodeFlow(Generic[T]):
 
         Keep it where the person it belongs to cannot read it: what is in it after a right code
         proves that the phone number or e-mail is theirs. Go on with it in one place only: a code
-        works once. After 600 seconds there is nothing left in it to go on with.
+        works once. After 600 seconds there is nothing left in it to go on with. Of the arguments
+        of a new user it holds the names alone, so that none is forgotten.
         """
+        newcomer = self._steps.newcomer
         return {
             "kind": self._steps.kind,
             "destination": dict(self._destination),
+            **({} if newcomer is None else {"given": newcomer.given}),
             **attrs.asdict(self._progress),
         }
 
@@ -297,7 +307,7 @@ class CodeFlow(Generic[T]):
         before = self._progress
         if before.verification_id is None:
             raise ConfigurationError("code", "cannot be checked before one was sent")
-        _asking.check_typed(code)
+        code = _asking.typed(code)
         verify = functools.partial(self._steps.check.verify, before.verification_id, code)
         try:
             try:
@@ -340,7 +350,7 @@ class CodeFlow(Generic[T]):
                 self._answer = (await self._steps.finish(proof),)
             except (InvalidArgument, InvalidCode):
                 if before.presented:
-                    # The answer to the first time was lost, and what it did is done.
+                    # It was shown before, and that may have used it up.
                     self._progress = Progress()
                 raise
             except CloudBaseAuthError as failure:
@@ -379,4 +389,6 @@ class CodeFlow(Generic[T]):
             raise ConfigurationError("resume", "is of another kind of flow")
         if saved.get("destination") != dict(self._destination):
             raise ConfigurationError("resume", "is of another phone number or e-mail")
+        if self._steps.newcomer is not None:
+            self._steps.newcomer.check_resumes(saved)
         return Progress.read(saved)

@@ -174,6 +174,9 @@ class DeviceFlow:
     async def _waited(self, codes: DeviceAuthorization) -> None:
         if self._caller.tokens is not None:
             return
+        held = self._authorization
+        if held is not None and held.device_code == codes.device_code:
+            codes = held  # the service may have asked whoever waited before for more patience
         try:
             await self._device.wait(codes)
         except (DeviceCodeExpired, InvalidGrant, PermissionDenied):

@@ -1,12 +1,13 @@
 """Flows of a signed-in user: a new password, sudo by code, an anonymous user who signs up."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import attrs
 
 from cloudbase_auth_async import config, errors
 from cloudbase_auth_async._adopting import Adopting
+from cloudbase_auth_async._call import Call
 from cloudbase_auth_async._sealed import sealed, sealed_asking, sealed_function
 from cloudbase_auth_async._succession import Succession
 from cloudbase_auth_async._tokens import TokenPair
@@ -15,15 +16,43 @@ from cloudbase_auth_async.endpoints.sign_up import SignUp
 from cloudbase_auth_async.endpoints.user import User
 from cloudbase_auth_async.endpoints.verification import Verification as Codes
 from cloudbase_auth_async.flows import _asking
-from cloudbase_auth_async.flows._client import Newcomer
 from cloudbase_auth_async.flows._code import Ask, CodeFlow, Steps
+from cloudbase_auth_async.flows._newcomer import Newcomer
 from cloudbase_auth_async.flows._progress import Proof
 from cloudbase_auth_async.models import SudoToken, UserProfile, Verification
+
+T = TypeVar("T")
 
 # With what the service says that it does not take this proof; and, of these, the names that mean
 # something else, which a code would not help against.
 _NOT_TAKEN: Final = (errors.InvalidArgument, errors.PermissionDenied, errors.PreconditionFailed)
 _OTHERWISE: Final = frozenset({"aborted", "unimplemented"})
+
+
+@attrs.frozen
+class _Reading:
+    """
+    A caller that spends no refresh on a call which this service has for nobody.
+
+    A service that speaks the primary contract alone answers a code to the user's own place with
+    401, whatever the token: reading the profile tells whether the token is at fault, and renews
+    one that is.
+    """
+
+    session: Adopting
+
+    async def call(self, call: Call[T]) -> T:
+        """Answer the call; `Unauthenticated` of its own operation says that the token is good."""
+        bearer = await self.session.bearer()
+        try:
+            return await self.session.base.ask(call, bearer=bearer)
+        except errors.Unauthenticated as error:
+            rejection = error
+        await User(self.session).me()
+        renewed = await self.session.bearer()
+        if renewed == bearer:
+            raise rejection
+        return await self.session.base.ask(call, bearer=renewed)
 
 
 class SessionFlows:
@@ -63,7 +92,8 @@ class SessionFlows:
             gender: see there.
             picture: see there.
             locale: see there.
-            resume: what `CodeFlow.to_dict` wrote.
+            resume: what `CodeFlow.to_dict` wrote. It holds none of the arguments of a new user
+                (`username`, `password`, `name`, …): give them again.
 
         Returns:
             the flow; its answer is the session's new tokens. Beside what `CodeFlow.run` names, its
@@ -73,8 +103,9 @@ class SessionFlows:
             user; new tokens were revoked then.
 
         Raises:
-            ConfigurationError: an argument is missing, contradicts another or is malformed; or the
-                tokens say that the user is not anonymous.
+            ConfigurationError: an argument is missing, contradicts another or is malformed; the
+                flow that is gone on with had one that this one lacks; or the tokens say that the
+                user is not anonymous.
             NotSignedIn: the session was signed out.
 
         Source: https://docs.cloudbase.net/http-api/auth/auth-sign-up (2026-11-22)
@@ -95,7 +126,7 @@ class SessionFlows:
 
         # The anonymous user proves a place that is nobody's: in nobody's name, as for a sign-up.
         codes = Codes(self._session.base)
-        return self._flow("upgrade", where, codes.send, finish, resume)
+        return self._flow("upgrade", where, codes.send, finish, resume, newcomer=newcomer)
 
     @sealed
     async def upgrade_with_provider(
@@ -147,16 +178,22 @@ class SessionFlows:
         Source: https://docs.cloudbase.net/http-api/auth/auth-sign-up (2026-11-22)
         """
         self._check_anonymous()
-        return await SignUp(self._succession()).register(
-            provider_token=config.text("provider_token", provider_token),
-            anonymous_token=await self._session.bearer(),
+        # All of it before a bearer is asked for: that may cost a refresh.
+        newcomer = Newcomer.checked(
             username=username,
             password=password,
             name=name,
             gender=gender,
             picture=picture,
             locale=locale,
+        )
+        token = config.text("provider_token", provider_token)
+        config.optional_token("captcha_token", captcha_token)
+        return await SignUp(self._succession()).register(
+            provider_token=token,
+            anonymous_token=await self._session.bearer(),
             captcha_token=captcha_token,
+            **attrs.asdict(newcomer),
         )
 
     @sealed_function
@@ -180,7 +217,9 @@ class SessionFlows:
 
         Returns:
             the flow; its answer is the sudo token. Beside what `CodeFlow.run` names, any step may
-            raise `SessionError`: there is no valid token and none can be had.
+            raise `SessionError`: there is no valid token and none can be had; sending a code also
+            `Unauthenticated`: a service that speaks the primary contract alone has no such call;
+            the session is good, unless the error's `operation` is `"user.me"`.
 
         Raises:
             ConfigurationError: an argument is missing, contradicts another or is malformed.
@@ -188,7 +227,7 @@ class SessionFlows:
         Source: https://docs.cloudbase.net/http-api/auth/user-sudo (2026-11-22)
         """
         where = config.destination(phone_number, email)
-        own = OwnVerification(self._session)
+        own = OwnVerification(_Reading(self._session))
 
         async def finish(proof: Proof) -> SudoToken:
             return await User(self._session).sudo(
@@ -225,7 +264,8 @@ class SessionFlows:
                 nothing was sent; or `ask` brought no string.
             InvalidCredentials: the old password is wrong or missing, or the user has none.
             InvalidCode: the code was wrong, three times.
-            InvalidArgument: the new password is too weak, or the old one is wanted.
+            InvalidArgument: the new password is too weak, or the old one is wanted; also where
+                there is somebody to ask, of a service that speaks the primary contract alone.
             SudoRequired: the service wants more proof than there is.
             PermissionDenied, PreconditionFailed: it does not take the old password for sudo, and
                 there is nobody to ask.
@@ -278,7 +318,12 @@ class SessionFlows:
         if place is None or (guessed and profile.has_password is False):
             raise demand  # there is nowhere to send a code, or no old password that it could want
         flow = self.sudo_by_code(phone_number=place.get("phone_number"), email=place.get("email"))
-        return await flow.run(ask)
+        try:
+            return await flow.run(ask)
+        except errors.Unauthenticated as refusal:
+            if refusal.operation != "session.verification.send":
+                raise
+        raise demand  # this service sends no such codes: a good session would look like a dead one
 
     def _check_anonymous(self) -> None:
         """Refuse before a code is sent for nothing, where the tokens say whose they are."""
@@ -317,6 +362,8 @@ class SessionFlows:
         send: Callable[..., Awaitable[Verification]],
         finish: Callable[[Proof], Awaitable[Any]],
         resume: Mapping[str, Any] | None,
+        *,
+        newcomer: Newcomer | None = None,
     ) -> CodeFlow[Any]:
         return CodeFlow(
             Steps(
@@ -324,6 +371,7 @@ class SessionFlows:
                 send=lambda token: send(**where, captcha_token=token),
                 check=Codes(self._session.base),
                 finish=finish,
+                newcomer=newcomer,
             ),
             where,
             background=self._session.background,

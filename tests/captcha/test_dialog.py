@@ -107,25 +107,64 @@ async def test_solver_that_fails(scene: Any, kit: Any, says: Callable[[], Any]) 
     scene.demand()
     scene.person.says = [says()]
     scene.expected_troubles = 1
-    assert isinstance(await kit.failure(scene.send()), errors.CaptchaRequired)
+    error = await kit.failure(scene.send())
+    assert isinstance(error, errors.CaptchaRequired)
+    (note,) = error.__notes__
+    assert note.startswith("no captcha could be solved: captcha: the solver ")
     (trouble,) = scene.troubles
     assert trouble["message"] == "the captcha solver failed"
     assert len(scene.person.shown) == 1
     assert await scene.send()
 
 
-async def test_solver_that_is_no_coroutine_function(kit: Any) -> None:
-    """A plain function's answer cannot be awaited: that is a failing solver."""
-    async with kit.opened({"captcha": lambda _: "1234"}) as scene:
+async def test_solver_that_is_a_plain_function(kit: Any) -> None:
+    """What a plain function returns is what the person read; None is that they gave up (B36)."""
+    seen = list[Any]()
+
+    def read(picture: Any) -> str | None:
+        seen.append(picture)
+        return scene.emulator.captchas[picture.token] if len(seen) > 1 else None
+
+    async with kit.opened({"captcha": read}) as scene:
+        scene.demand()
+        error = await kit.failure(scene.send())
+        assert isinstance(error, errors.CaptchaRequired)
+        assert not hasattr(error, "__notes__")
+        assert await scene.send()
+    assert len(seen) == 2
+
+
+@pytest.mark.parametrize(
+    ("brought", "what"),
+    [(ValueError("c4nary"), "raised ValueError"), (1234, "must bring a string or None, not int")],
+    ids=["error", "number"],
+)
+async def test_who_is_told_of_a_failing_solver(kit: Any, brought: Any, what: str) -> None:
+    """The caller reads what the solver did, and never what somebody else's error says (B36)."""
+
+    def read(_: Any) -> Any:
+        if isinstance(brought, Exception):
+            raise brought
+        return brought
+
+    async with kit.opened({"captcha": read}) as scene:
         scene.demand()
         scene.expected_troubles = 1
-        assert isinstance(await kit.failure(scene.send()), errors.CaptchaRequired)
+        error = await kit.failure(scene.send())
+        assert error.__notes__ == [f"no captcha could be solved: captcha: the solver {what}"]
+        assert "see the log" in error.remedy("en")
+        if not isinstance(brought, Exception):
+            assert what in str(scene.troubles[0]["exception"])
 
 
-@pytest.mark.parametrize("solver", ["solver", 5, ()], ids=repr)
+@pytest.mark.parametrize(
+    "solver",
+    ["solver", 5, (), lambda: "1234", lambda _, __: "1234"],
+    ids=["text", "number", "tuple", "of nothing", "of two"],
+)
 def test_solver_that_cannot_be_called(solver: Any) -> None:
     """It is named at once."""
-    with pytest.raises(ConfigurationError, match=r"^captcha: must be a coroutine function$"):
+    with pytest.raises(ConfigurationError, match=r"^captcha: must be a function o"):
         AuthClient("env", captcha=solver)
 
 

@@ -169,6 +169,9 @@ def _brings(what: Any) -> Any:
     return ask
 
 
+# What can be typed and is no code.
+NOTHING = {"nothing": "", "white space": " \r\n", "half a character": "\udc80"}
+
 NO_STRINGS = {
     "nothing": _brings(None),
     "number": _brings(516273),
@@ -194,7 +197,7 @@ async def test_no_string(
     assert sent().count("POST /verification") == 1
 
 
-@pytest.mark.parametrize("slip", ["", "\udc80"], ids=["nothing", "half a character"])
+@pytest.mark.parametrize("slip", NOTHING.values(), ids=NOTHING)
 async def test_nothing_typed(auth: AuthClient, emulator: Emulator, sent: Any, slip: str) -> None:
     """What cannot be sent counts as a wrong code, and costs no request."""
     typed = [slip, slip]
@@ -204,6 +207,37 @@ async def test_nothing_typed(auth: AuthClient, emulator: Emulator, sent: Any, sl
 
     assert (await auth.flows.sign_in_or_up(email=MAIL).run(ask)).sub
     assert sent() == ["POST /verification", "POST /verification/verify", "POST /signin"]
+
+
+@pytest.mark.parametrize("slip", NOTHING.values(), ids=NOTHING)
+async def test_nothing_typed_in_a_web_app(
+    auth: AuthClient, emulator: Emulator, sent: Any, slip: str
+) -> None:
+    """So it is with `complete`: the same error, and the code stays good."""
+    flow = auth.flows.sign_in_or_up(email=MAIL)
+    await flow.send()
+    before = flow.to_dict()
+    with pytest.raises(errors.InvalidCode, match="nothing was sent") as caught:
+        await flow.complete(slip)
+    assert caught.value.status == 0
+    assert flow.to_dict() == before
+    assert sent() == ["POST /verification"]
+    assert (await flow.complete(emulator.codes[MAIL])).sub
+
+
+@pytest.mark.parametrize("around", [" {} ", "\t{}\r\n", "\u3000{}\xa0"], ids=range(3))
+async def test_white_space(auth: AuthClient, emulator: Emulator, sent: Any, around: str) -> None:
+    """What was pasted around a code costs no attempt, also where the code is shown once more."""
+    place = "new@example.com"
+    flow = auth.flows.sign_in_or_up(email=place)
+    await flow.run(lambda _: around.format(emulator.codes[place]))
+    assert sent() == ["POST /verification", "POST /verification/verify", "POST /signup"]
+    again = auth.flows.sign_in_or_up(email=place)
+    await again.send()
+    assert (await again.complete(around.format(emulator.codes[place]))).sub
+    assert [entry.json["verification_code"] for entry in emulator.journal[1:3]] == [
+        entry.json["verification_code"].strip() for entry in emulator.journal[1:3]
+    ]
 
 
 async def test_nothing_typed_three_times(auth: AuthClient, person: Any, sent: Any) -> None:

@@ -288,12 +288,12 @@ async def test_a_life_that_makes_no_sense(auth: AuthClient, emulator: Emulator, 
     assert auth.flows.sign_in_or_up(email=MAIL, resume=saved).to_dict() == saved
 
 
-@pytest.mark.parametrize("code", ["", None, 123456, "\ud800"], ids=range(4))
+@pytest.mark.parametrize("code", [None, 123456, b"123456"], ids=range(3))
 async def test_a_code_that_is_none(auth: AuthClient, sent: Any, code: Any) -> None:
-    """What can be no code is named when it is given, and not sent."""
+    """What nobody can have typed is named when it is given, and not sent."""
     flow = auth.flows.sign_in_or_up(email=MAIL)
     await flow.send()
-    with pytest.raises(errors.ConfigurationError, match="code"):
+    with pytest.raises(errors.ConfigurationError, match=r"^code: must be a string$"):
         await flow.complete(code)
     assert sent() == ["POST /verification"]
     assert flow.sent
@@ -303,7 +303,7 @@ async def test_secrets_do_not_show(auth: AuthClient, emulator: Emulator) -> None
     """Neither the repr of a flow nor a pickle has the code or its proof in it (B23)."""
     flow = auth.flows.sign_in_or_up(email=MAIL, password=PASSWORD)
     await flow.send()
-    assert repr(flow) == "<CodeFlow sign_in_or_up>"
+    assert repr(flow) == "<CodeFlow sign_in_or_up sent>"
     assert emulator.codes[MAIL] not in repr(vars(flow))
     with pytest.raises(TypeError, match="to_dict"):
         pickle.dumps(flow)

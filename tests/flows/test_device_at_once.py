@@ -1,6 +1,7 @@
 """A device that is run twice at once, or again after it was cut short."""
 
 import asyncio
+import itertools
 import json
 from collections.abc import AsyncIterator
 from typing import Any
@@ -174,3 +175,22 @@ async def test_denied_in_two_runs(auth: AuthClient, emulator: Emulator, clock: B
     clock.wakes.release()
     assert (await again).sub
     assert third.shown != first.shown
+
+
+async def test_slowed_down_before_the_second_run(auth: AuthClient, emulator: Emulator) -> None:
+    """A run that waited for another one's end keeps to the pace that one was asked for (B39)."""
+    flow, first, second = auth.flows.device_sign_in(), Screen(auth), Screen(auth)
+    slow = b'{"error":"slow_down"}'
+    emulator.faults.add(POLL, "status", status=400, body=slow, times=3)
+    runs = [asyncio.create_task(flow.run(show)) for show in (first, second)]
+    while len(_polls(emulator)) < 4:  # noqa: ASYNC110 - until it is known to have read the third
+        await asyncio.sleep(0)
+    runs[0].cancel()
+    await asyncio.wait({runs[0]})
+    seen = len(_polls(emulator))
+    while len(_polls(emulator)) < seen + 3:  # noqa: ASYNC110 - of the second run
+        await asyncio.sleep(0)
+    times = _polls(emulator)[seen - 1 :]
+    assert all(later - earlier >= 20 for earlier, later in itertools.pairwise(times))
+    runs[1].cancel()
+    await asyncio.wait({runs[1]})

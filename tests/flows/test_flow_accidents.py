@@ -225,6 +225,20 @@ async def test_upgrade_that_was_rejected(auth: AuthClient, emulator: Emulator, s
     assert session.tokens is before
 
 
+@pytest.mark.parametrize("argument", ["username", "captcha_token", "provider_token"])
+async def test_upgrade_with_a_bad_argument(
+    auth: AuthClient, emulator: Emulator, sent: Any, argument: str
+) -> None:
+    """It is refused before a dead access token is renewed for it: that would cost a spend (B2)."""
+    session = await _guest(auth)
+    session.invalidate(session.tokens.access_token)
+    before = len(sent())
+    arguments: Any = {"provider_token": emulator.provider_token("github"), argument: ""}
+    with pytest.raises(errors.ConfigurationError, match=argument):
+        await session.flows.upgrade_with_provider(**arguments)
+    assert len(sent()) == before
+
+
 async def _guest(auth: AuthClient) -> TokenSession:
     return auth.session(await auth.sign_in.anonymously())
 

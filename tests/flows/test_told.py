@@ -50,7 +50,7 @@ async def test_at_a_terminal(auth: AuthClient, emulator: Emulator) -> None:
 
 
 async def test_in_a_web_app(auth: AuthClient, emulator: Emulator, sent: Any) -> None:
-    """The README's second program goes on where a request was lost, and begins anew if it must."""
+    """The README's second program goes on where a request was lost; no other code is sent."""
     names, kept = await _run(_programs()[1], {}), dict[str, Any]()
     await names["begin"](auth, MAIL, kept)
     emulator.faults.add("POST /signin", "drop_before")
@@ -58,6 +58,26 @@ async def test_in_a_web_app(auth: AuthClient, emulator: Emulator, sent: Any) -> 
         await names["end"](auth, MAIL, kept, emulator.codes[MAIL])
     assert (await names["end"](auth, MAIL, kept, "not looked at")).sub
     assert sent().count("POST /verification") == 1
+
+
+@pytest.mark.parametrize("lost", ["POST /verification/verify", "POST /signin"])
+async def test_in_a_web_app_with_a_code_used_up(
+    auth: AuthClient, emulator: Emulator, sent: Any, lost: str
+) -> None:
+    """What a lost request has used up is replaced, and only that."""
+    names, kept = await _run(_programs()[1], {}), dict[str, Any]()
+    await names["begin"](auth, MAIL, kept)
+    with pytest.raises(errors.InvalidCode):
+        await names["end"](auth, MAIL, kept, "wrong!")
+    assert sent().count("POST /verification") == 1
+    emulator.faults.add(lost, "drop_after")
+    code = emulator.codes[MAIL]
+    with pytest.raises(errors.TransportError):
+        await names["end"](auth, MAIL, kept, code)
+    with pytest.raises((errors.InvalidCode, errors.InvalidArgument)):
+        await names["end"](auth, MAIL, kept, code)
+    assert sent().count("POST /verification") == 2
+    assert (await names["end"](auth, MAIL, kept, emulator.codes[MAIL])).sub
 
 
 def test_no_program_is_left_out() -> None:

@@ -171,3 +171,9 @@ async def test_every_group_goes_through_the_session(world: Any) -> None:
     world.clock.advance(7201)
     assert (await session.user.sudo(password="Passw0rd!")).sudo_token
     assert world.asked == 2
+
+
+async def test_a_session_is_not_pickled(world: Any) -> None:
+    """It holds secrets and belongs to its client; whoever pickles it is told so."""
+    with pytest.raises(TypeError, match="TokenSession holds a secret and is not pickled"):
+        pickle.dumps(await world.session())

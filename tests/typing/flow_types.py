@@ -33,8 +33,18 @@ async def read(picture: CaptchaChallenge) -> str:
 
 
 def solver_without_await(picture: CaptchaChallenge) -> str:
-    """A plain function is none."""
+    """A plain function is one."""
     return picture.type
+
+
+def solver_of_nothing() -> str:
+    """What is shown no picture is none."""
+    return ""
+
+
+def solver_of_numbers(picture: CaptchaChallenge) -> int:
+    """Neither is what reads no text."""
+    return picture.expires_in or 0
 
 
 def clients() -> list[AuthClient]:
@@ -43,7 +53,9 @@ def clients() -> list[AuthClient]:
         AuthClient("env", captcha=read),
         AuthClient("env", captcha=Dialog()),
         AuthClient("env", captcha=None),
-        AuthClient("env", captcha=solver_without_await),  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+        AuthClient("env", captcha=solver_without_await),
+        AuthClient("env", captcha=solver_of_nothing),  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+        AuthClient("env", captcha=solver_of_numbers),  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     ]
 
 

@@ -7,6 +7,7 @@ import attrs
 import pytest
 
 from cloudbase_auth_async import AuthClient, TokenSession, errors
+from cloudbase_auth_async.stores import MemoryStore
 from cloudbase_auth_async.testing import Emulator, Fault, ManualClock
 
 PASSWORD, NEW_PASSWORD = "Passw0rd!", "N3w-passw0rd"
@@ -95,6 +96,36 @@ async def stranger(s: Scene) -> None:
     await s.auth.sign_in.provider(s.emulator.provider_token(), force_disable_sign_up=True)
 
 
+async def old_code(s: Scene) -> None:
+    """Give a wrong code in a flow."""
+    flow = s.auth.flows.sign_in_or_up(phone_number=PHONE)
+    await flow.send()
+    await flow.complete("000000" if s.emulator.codes[PHONE] != "000000" else "111111")
+
+
+async def device_too_late(s: Scene) -> None:
+    """Let a device's code die."""
+    codes = await s.auth.device.authorize()
+    s.emulator.time_travel(codes.expires_in + 1)
+    await s.auth.device.poll(codes.device_code)
+
+
+async def spent_elsewhere(s: Scene) -> None:
+    """Have two programs spend the same refresh token."""
+    other = s.auth.session(s.session.tokens.to_dict())
+    await s.auth.token.refresh(s.session.tokens.refresh_token or "")
+    await other.refresh()
+
+
+async def others_record(s: Scene) -> None:
+    """Look for a session where another environment's is."""
+    store = MemoryStore()
+    async with s.emulator.client(store=store, client_id="another-client") as other:
+        await other.sessions.put("a-key", s.session.tokens)
+    async with s.emulator.client(store=store) as ours:
+        await ours.sessions.get("a-key")
+
+
 async def dead_session(s: Scene) -> None:
     """Call with a token that is of no use, and nothing to renew it with."""
     await s.auth.session(access_token="a-wrong-token").user.me()
@@ -151,8 +182,12 @@ CASES: Mapping[str, Case] = {
     "a call takes no captcha token": Case(
         demanded,
         errors.CaptchaRequired,
-        ("a `captcha` solver, which serves any call", "if the call has a `captcha_token`"),
-        ("各类调用通用", "支持该参数的调用"),
+        (
+            "a `captcha` solver, which serves any call",
+            "if the client has one, it gave up or failed: see the log",
+            "if the call has a `captcha_token`",
+        ),
+        ("各类调用通用", "请查看日志", "支持该参数的调用"),
         never=("pass the call a",),
     ),
     "a third party's account is nobody's": Case(
@@ -169,6 +204,48 @@ CASES: Mapping[str, Case] = {
         errors.NotFound,
         ("`user_code`",),
         ("user_code",),
+    ),
+    "a code is wrong in a flow": Case(
+        old_code,
+        errors.InvalidCode,
+        ("in a flow with `flow.send()`", "else with `auth.verification.send()`"),
+        ("流程中调用 flow.send()", "否则调用 auth.verification.send()"),
+    ),
+    "a device's code died": Case(
+        device_too_late,
+        errors.DeviceCodeExpired,
+        ("in a flow call `run()` again",),
+        ("流程中再次调用 run()",),
+    ),
+    "sudo is wanted": Case(
+        lambda s: s.session.user.delete(sudo_token="a-wrong-one"),
+        errors.SudoRequired,
+        ("`flows.change_password` gets one from an `old_password` or an `ask`",),
+        ("flows.change_password", "old_password"),
+    ),
+    "two programs spend one token": Case(
+        spent_elsewhere,
+        errors.SessionEnded,
+        ("two programs spend the same tokens: give them one store",),
+        ("请让它们共用一个 store",),
+    ),
+    "a code for users, and nobody there": Case(
+        lambda s: s.auth.verification.send(email="nobody@example.com", target="USER"),
+        errors.PreconditionFailed,
+        ("another user's", "nobody's"),
+        ("其他用户", "尚无人注册"),
+    ),
+    "a person mistyped their address": Case(
+        lambda s: s.auth.verification.send(email="alice.example.com"),
+        errors.ConfigurationError,
+        ("If a person typed it", "`@`", "+86 13800000000", "400"),
+        ("用户输入", "@", "+86 13800000000", "400"),
+    ),
+    "a key holds another client's session": Case(
+        others_record,
+        errors.StoreError,
+        ("an environment, a client, a key", "settings"),
+        ("环境、客户端、密钥", "配置"),
     ),
     # A flow of several calls may have made some before it finds out.
     "an argument is wrong": Case(
