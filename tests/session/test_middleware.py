@@ -212,3 +212,15 @@ async def test_client_that_borrows_the_signed_session(
     assert world.asked == 1
     authorization = world.sent("POST /token")[0].header("Authorization")
     assert authorization is None if client_secret is None else authorization.startswith("Basic ")
+
+
+async def test_frames_of_a_token_that_is_not_to_be_had(world: Any) -> None:
+    """Who sends the request gets our error with our frames cut off, as from any call (B23)."""
+    session = await world.session()
+    async with _http(session) as http:
+        await session.sign_out()
+        with pytest.raises(errors.NotSignedIn) as caught:
+            await _status(http, "GET", world.emulator.base_url + "/user/me")
+    frames = traceback.extract_tb(caught.value.__traceback__)
+    ours = [each.name for each in frames if "/cloudbase_auth_async/" in each.filename]
+    assert ours == ["sign", "edge"]
